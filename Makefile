@@ -1,0 +1,41 @@
+.PHONY: help setup demo test check bench sample clean
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+help: ## list the words
+	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
+
+$(READY): pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "feedtape needs Python 3.11 or newer; name one: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(BIN)/python -m pip install --quiet --editable . --group dev
+	@touch $(READY)
+
+setup: $(READY) ## install feedtape and its tools into .venv
+
+demo: setup ## record the simulated exchange, verify the tape, replay it, compare
+	$(BIN)/python recordings/demo.py
+
+test: setup ## run the tests
+	$(BIN)/python -m pytest -n auto
+
+check: setup ## all that CI runs: format, lint, types, import contracts, tests
+	$(BIN)/ruff format --check cli tests recordings
+	$(BIN)/ruff check cli tests recordings
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -n auto
+
+bench: setup ## measure replay, recording and size against their floors
+	$(BIN)/python tests/bench.py
+
+sample: setup ## make the sample tape in recordings/ anew from the simulator
+	$(BIN)/python recordings/demo.py --sample
+
+clean: ## remove what the other words made
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
