@@ -1,0 +1,142 @@
+"""Price levels of both sides, exact.
+
+A side maps the venue's own price text to its own size text, and keeps the prices' integer keys in order with the best one last:
+changing a size, the most frequent update, is one dict entry; reading the best price is one index; and new prices, which appear
+near the best one, move few keys. Two spellings of one price (`1.5`, `1.50`) have one key, so they are one level.
+"""
+
+from bisect import bisect_left, insort
+from collections.abc import Iterator
+
+from feedtape.errors import BadFrame
+from feedtape.model.decimals import KEY, ZERO
+from feedtape.model.events import Levels
+
+
+class Ladder:
+    """One side. `sign` is 1 for bids and -1 for asks, so that the best key is always the last."""
+
+    __slots__ = ("order", "prices", "sign", "sizes")
+
+    def __init__(self, sign: int) -> None:
+        self.sign = sign
+        self.sizes: dict[str, str] = {}
+        """Size by price text."""
+        self.prices: dict[int, str] = {}
+        """Price text by key."""
+        self.order: list[int] = []
+        """Keys, the best last."""
+
+    def __len__(self) -> int:
+        return len(self.order)
+
+    def best(self) -> tuple[str, str] | None:
+        """The best price and its size, or None when the side is empty."""
+        if not self.order:
+            return None
+        price = self.prices[self.order[-1]]
+        return price, self.sizes[price]
+
+    def top(self, depth: int | None = None) -> Iterator[tuple[str, str]]:
+        """Yield price and size from the best on, `depth` levels at most."""
+        order, prices, sizes = self.order, self.prices, self.sizes
+        stop = -1 if depth is None or depth >= len(order) else len(order) - depth - 1
+        for position in range(len(order) - 1, stop, -1):
+            price = prices[order[position]]
+            yield price, sizes[price]
+
+    def update(self, changes: Levels) -> int:
+        """Set levels to absolute sizes; size zero deletes.
+
+        Returns:
+            How many deletes named a level that was not there.
+
+        Raises:
+            BadFrame: when a change is not a pair of plain decimals. Changes before it are in the book by then: the caller
+                must not go on with the book.
+        """
+        sizes, prices, order, sign = self.sizes, self.prices, self.order, self.sign
+        unknown = 0
+        for price, size in changes:
+            if ZERO[size]:
+                key = sign * KEY[price]
+                spelling = prices.pop(key, None)
+                if spelling is None:
+                    unknown += 1
+                else:
+                    del sizes[spelling]
+                    del order[bisect_left(order, key)]
+            elif price in sizes:
+                sizes[price] = size
+            else:
+                key = sign * KEY[price]
+                if key in prices:
+                    del sizes[prices[key]]
+                else:
+                    insort(order, key)
+                prices[key] = price
+                sizes[price] = size
+        return unknown
+
+    def replace(self, levels: Levels) -> None:
+        """Set the whole side.
+
+        Raises:
+            BadFrame: when a level is not a pair of plain decimals.
+        """
+        self.prices = {self.sign * KEY[price]: price for price, size in levels if not ZERO[size]}
+        self.order = sorted(self.prices)
+        sizes = dict(levels)
+        self.sizes = {price: sizes[price] for price in self.prices.values()}
+
+    def truncate(self, depth: int) -> None:
+        """Forget all but the best `depth` levels."""
+        excess = len(self.order) - depth
+        if excess > 0:
+            for key in self.order[:excess]:
+                del self.sizes[self.prices.pop(key)]
+            del self.order[:excess]
+
+    def clear(self) -> None:
+        """Forget every level."""
+        self.sizes.clear()
+        self.prices.clear()
+        self.order.clear()
+
+
+class Book:
+    """Both sides of one market, and the sequence number of the last update inside."""
+
+    __slots__ = ("asks", "bids", "sequence")
+
+    def __init__(self) -> None:
+        self.bids = Ladder(1)
+        self.asks = Ladder(-1)
+        self.sequence: int | None = None
+
+    def crossed(self) -> bool:
+        """Tell whether the best bid is at or above the best ask; an empty side crosses nothing."""
+        bids, asks = self.bids.order, self.asks.order
+        return bool(bids) and bool(asks) and bids[-1] >= -asks[-1]
+
+    def update(self, bids: Levels, asks: Levels) -> int:
+        """Apply changes to both sides; see `Ladder.update`."""
+        try:
+            return self.bids.update(bids) + self.asks.update(asks)
+        except (TypeError, ValueError) as error:
+            raise BadFrame(f"levels are not pairs of decimals: {error}") from error
+
+    def replace(self, bids: Levels, asks: Levels, sequence: int | None) -> None:
+        """Set the whole book; see `Ladder.replace`."""
+        try:
+            self.bids.replace(bids)
+            self.asks.replace(asks)
+        except (TypeError, ValueError) as error:
+            raise BadFrame(f"levels are not pairs of decimals: {error}") from error
+        self.sequence = sequence
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self.bids.clear()
+        self.asks.clear()
+        self.sequence = None

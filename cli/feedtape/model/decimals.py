@@ -1,0 +1,82 @@
+"""Exact decimals, kept as the text that the venue sent.
+
+A price or a size is a `str` from the wire to the screen: no binary float ever holds one. A book needs prices in order, so each
+price text also has a key, an integer in units of 10^-18. Texts with more than 18 decimals, exponents, signs on prices and
+anything that is not a plain ASCII decimal are refused with `BadFrame`, never rounded.
+"""
+
+import re
+from collections.abc import Callable
+from typing import TypeVar
+
+from feedtape.errors import BadFrame
+
+SCALE = 18
+"""Decimals that a key can hold."""
+
+_PLAIN = re.compile(r"[0-9]{1,30}(?:\.[0-9]{1,18})?", re.ASCII)
+_SIGNED = re.compile(r"-?[0-9]{1,30}(?:\.[0-9]{1,18})?", re.ASCII)
+_REMEMBERED = 65_536
+
+_V = TypeVar("_V")
+
+
+class _Remembered(dict[str, _V]):
+    """A function of a text whose results are remembered: prices and sizes come again and again, and a look-up costs a fraction.
+
+    It starts over when it is full, so that no feed can grow it.
+    """
+
+    def __init__(self, function: Callable[[str], _V]) -> None:
+        super().__init__()
+        self._function = function
+
+    def __missing__(self, text: str) -> _V:
+        value = self._function(text)
+        if len(self) >= _REMEMBERED:
+            self.clear()
+        self[text] = value
+        return value
+
+
+def _key(text: str) -> int:
+    if _PLAIN.fullmatch(text) is None:
+        raise BadFrame(f"not a plain decimal: {text[:40]!r}")
+    whole, _, fraction = text.partition(".")
+    return int(whole + fraction.ljust(SCALE, "0"))
+
+
+def _is_zero(text: str) -> bool:
+    if _PLAIN.fullmatch(text) is None:
+        raise BadFrame(f"not a plain decimal: {text[:40]!r}")
+    return not text.strip("0.")
+
+
+KEY = _Remembered(_key)
+"""The integer key of a decimal, in units of 10^-18; raises `BadFrame` for what is not a plain non-negative decimal of at most 30
+digits before and 18 after the point."""
+
+ZERO = _Remembered(_is_zero)
+"""Whether a decimal is zero, however many zeros it was written with; raises `BadFrame` as `KEY` does."""
+
+
+def checked(text: str) -> str:
+    """Return a decimal unchanged; negative ones (a funding rate) are allowed.
+
+    Raises:
+        BadFrame: when it is no plain decimal.
+    """
+    if _SIGNED.fullmatch(text) is None:
+        raise BadFrame(f"not a plain decimal: {text[:40]!r}")
+    return text
+
+
+def canonical(text: str) -> str:
+    """Return the one spelling that all texts of an equal number share, without padding zeros (`"1.50"` -> `"1.5"`)."""
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    if text[:1] == "0" and len(text) > 1 and text[1] != ".":
+        text = text.lstrip("0") or "0"
+        if text[0] == ".":
+            text = "0" + text
+    return text
