@@ -1,0 +1,1 @@
+"""Venues: one module each, pure protocol knowledge. `registry` finds them; `contract` is what each must offer."""

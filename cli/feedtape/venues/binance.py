@@ -1,0 +1,499 @@
+"""Binance: spot, USDⓈ-M and COIN-M futures, one protocol in three dialects.
+
+Sources, cited below by letter:
+    [S] github.com/binance/binance-spot-api-docs, web-socket-streams.md and rest-api.md, July 2026
+    [U] developers.binance.com, derivatives, USDⓈ-M futures: websocket market streams, the change notice of 2026-03-05 (routes)
+        and the change log of 2026-06-30 (`st`, `ps`)
+    [C] developers.binance.com, derivatives, COIN-M futures
+    [T] tardis.dev's raw data wraps REST answers as frames of invented streams, `@depthSnapshot` and `@openInterest`, marked
+        `generated`; captures made from it hold them
+"""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, ClassVar, NamedTuple, TypeVar
+from urllib.parse import parse_qs, urlsplit
+
+import msgspec
+import orjson
+
+from feedtape.book.rules import Chained, Contiguous, Integrity
+from feedtape.errors import BadFrame
+from feedtape.model.decimals import ZERO, checked
+from feedtape.model.events import (
+    Acknowledged,
+    BookDelta,
+    BookSnapshot,
+    Derivative,
+    Event,
+    Levels,
+    Liquidation,
+    Quote,
+    Refused,
+    Side,
+    SpentTradeId,
+    Status,
+    Trade,
+    Unread,
+)
+from feedtape.model.instruments import Instrument
+from feedtape.model.targets import Target
+from feedtape.venues.contract import ConnectionPlan, Heartbeat, Limits, Request, Venue
+
+_PARTIAL = re.compile(r"depth(5|10|20)(?:@|$)")
+_MICROSECONDS_FROM = 100_000_000_000_000
+_COMBINED = b'{"stream":"'
+_STREAMS_A_MESSAGE = 100
+_ROUTES_REMEMBERED = 4096
+
+_T = TypeVar("_T")
+
+
+class _Shape(msgspec.Struct, gc=False):
+    """What a message must have. Fields that are not named here are none of our business, and new ones break nothing.
+
+    `T` is the matching engine's time, `E` when the message was made [U]; times are milliseconds, or microseconds when the URL
+    asked for them [S].
+    """
+
+
+class _Depth(_Shape):
+    s: str
+    E: int
+    U: int
+    u: int
+    b: Levels
+    a: Levels
+    pu: int | None = None
+    T: int | None = None
+
+
+class _PartialFutures(_Shape):
+    """Futures send partial books with the fields of a diff; each is the whole top all the same [U]."""
+
+    u: int
+    b: Levels
+    a: Levels
+    T: int | None = None
+
+
+class _Snapshot(_Shape):
+    lastUpdateId: int
+    bids: Levels
+    asks: Levels
+    T: int | None = None
+
+
+class _BookTicker(_Shape):
+    u: int
+    s: str
+    b: str
+    B: str
+    a: str
+    A: str
+    T: int | None = None
+
+
+class _Trade(_Shape):
+    s: str
+    t: int
+    p: str
+    q: str
+    m: bool
+    """Whether the buyer was the maker, so that the aggressor sold."""
+    T: int
+    X: str = "MARKET"
+
+
+class _MarkPrice(_Shape):
+    s: str
+    E: int
+    p: str
+    i: str | None = None
+    """Missing in old captures."""
+    r: str = ""
+    """Empty for dated contracts, which have no funding [C]."""
+    T: int = 0
+
+
+class _Ticker(_Shape):
+    s: str
+    E: int
+    c: str
+
+
+class _Order(_Shape):
+    s: str
+    S: str
+    q: str
+    p: str
+    ap: str
+    z: str
+    T: int
+
+
+class _ForceOrder(_Shape):
+    o: _Order
+
+
+class _OpenInterest(_Shape):
+    openInterest: str
+    time: int | None = None
+
+
+_Item = TypeVar("_Item")
+
+
+class _Reader(NamedTuple):
+    """How to read one kind of message: its shape, and what makes events of it."""
+
+    shape: type[Any]
+    read: Callable[[Any, int, str, str], Sequence[Event]]
+
+
+class _Route(NamedTuple):
+    """What a stream's frames are, found once a stream."""
+
+    decode: Callable[[bytes], Any]
+    read: Callable[[Any, int, str, str], Sequence[Event]]
+    target: str
+    channel: str
+
+
+def _frame_of(shape: type[Any]) -> type[Any]:
+    return msgspec.defstruct("Frame", [("data", shape)], gc=False)
+
+
+def _elsewhere(symbol: str, target: str) -> BadFrame:
+    return BadFrame(f"a frame of {symbol} on a stream of {target}")
+
+
+def _ns(value: int) -> int:
+    return value * (1_000 if value >= _MICROSECONDS_FROM else 1_000_000)
+
+
+def _ns_or_none(value: int | None) -> int | None:
+    return None if value is None else _ns(value)
+
+
+def _groups(items: Sequence[_Item], size: int) -> Iterator[Sequence[_Item]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+class _BinanceFamily(Venue):
+    """What the three dialects share."""
+
+    rest_prefix: ClassVar[str]
+    snapshot_limit: ClassVar[int]
+    snapshot_weight: ClassVar[int]
+    book_streams: ClassVar[Integrity]
+    has_marks = False
+
+    channels: ClassVar[tuple[str, ...]] = ("book", "trades", "quotes")
+
+    def __init__(self) -> None:
+        self._routes: dict[bytes, _Route] = {}
+        self._readers: dict[str, _Reader] = {
+            "depthUpdate": _Reader(_Depth, self._depth),
+            "trade": _Reader(_Trade, self._trade),
+            "bookTicker": _Reader(_BookTicker, self._quote),
+        }
+        if self.has_marks:
+            self._readers |= {
+                "markPriceUpdate": _Reader(_MarkPrice, self._mark),
+                "24hrTicker": _Reader(_Ticker, self._ticker),
+                "forceOrder": _Reader(_ForceOrder, self._liquidation),
+            }
+
+    # -- reading frames
+
+    def decode(self, payload: bytes, recv: int) -> Sequence[Event]:
+        """Read one frame, combined (`{"stream", "data"}`) or bare [S]."""
+        try:
+            if payload.startswith(_COMBINED):
+                stream = payload[11 : payload.find(b'"', 11)]
+                route = self._routes.get(stream) or self._route(stream)
+                return route.read(route.decode(payload).data, recv, route.target, route.channel)
+            message = orjson.loads(payload)
+            if type(message) is dict and "stream" in message:
+                return self.decode(orjson.dumps({"stream": message["stream"], "data": message["data"]}), recv)
+            return self._bare(message, recv)
+        except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+            if isinstance(error, BadFrame):
+                raise
+            raise BadFrame(f"{type(error).__name__}: {error}") from error
+
+    def _route(self, stream: bytes) -> _Route:
+        symbol, _, channel = stream.decode().partition("@")
+        name = channel.partition("@")[0]
+        if _PARTIAL.match(channel):
+            reader = _Reader(_PartialFutures, self._partial) if self.has_marks else _Reader(_Snapshot, self._snapshot)
+        else:
+            reader = {
+                "depth": _Reader(_Depth, self._depth),
+                "trade": _Reader(_Trade, self._trade),
+                "bookTicker": _Reader(_BookTicker, self._quote),
+                "depthSnapshot": _Reader(_Snapshot, self._wrapped_snapshot),
+                "openInterest": _Reader(_OpenInterest, self._open_interest),
+            }.get("" if symbol.startswith("!") else name, _Reader(Any, self._by_kind))
+        if len(self._routes) >= _ROUTES_REMEMBERED:
+            self._routes.clear()
+        decoder = msgspec.json.Decoder(_frame_of(reader.shape))
+        route = _Route(decoder.decode, reader.read, f"{self.name}:{symbol.upper()}", channel)
+        self._routes[stream] = route
+        return route
+
+    def _by_kind(self, data: Any, recv: int, target: str, channel: str) -> Sequence[Event]:
+        """Read what names its own kind: bare messages, and streams that carry many symbols."""
+        if type(data) is list:
+            return [event for item in data for event in self._by_kind(item, recv, target, channel)]
+        kind = data["e"]
+        if kind == "serverShutdown":
+            return (Status("", recv, _ns(data["E"]), "the venue announces a shutdown", True),)
+        reader = self._readers.get(kind)
+        if reader is None:
+            return (Unread(target, recv, None, str(kind)),)
+        symbol = data["o"]["s"] if kind == "forceOrder" else data["s"]
+        return reader.read(msgspec.convert(data, reader.shape), recv, f"{self.name}:{symbol}", channel)
+
+    def _bare(self, message: Any, recv: int) -> Sequence[Event]:
+        if type(message) is list or "e" in message:
+            return self._by_kind(message, recv, "", "")
+        if "code" in message or "error" in message:
+            problem = message.get("error", message)
+            request = message.get("id")
+            said = str(problem["code"]), str(problem["msg"])
+            return (Refused("", recv, None, None if request is None else str(request), *said),)
+        if "result" in message:
+            return (Acknowledged("", recv, None, str(message.get("id"))),)
+        if "u" in message and "B" in message:
+            ticker = msgspec.convert(message, _BookTicker)
+            return self._quote(ticker, recv, f"{self.name}:{ticker.s}", "")
+        raise BadFrame("a frame that names neither stream nor event")
+
+    def _depth(self, data: _Depth, recv: int, target: str, channel: str) -> Sequence[Event]:
+        if not target.endswith(data.s):
+            raise _elsewhere(data.s, target)
+        time = _ns(data.T or data.E)
+        return (BookDelta(target, recv, time, channel or "depth", data.b, data.a, data.U, data.u, data.pu),)
+
+    def _partial(self, data: _PartialFutures, recv: int, target: str, channel: str) -> Sequence[Event]:
+        return (BookSnapshot(target, recv, _ns_or_none(data.T), channel, data.b, data.a, data.u),)
+
+    def _snapshot(self, data: _Snapshot, recv: int, target: str, channel: str) -> Sequence[Event]:
+        return (BookSnapshot(target, recv, _ns_or_none(data.T), channel, data.bids, data.asks, data.lastUpdateId),)
+
+    def _wrapped_snapshot(self, data: _Snapshot, recv: int, target: str, channel: str) -> Sequence[Event]:
+        return self._snapshot(data, recv, target, "")
+
+    def _quote(self, data: _BookTicker, recv: int, target: str, channel: str) -> Sequence[Event]:
+        if not target.endswith(data.s):
+            raise _elsewhere(data.s, target)
+        no_bid, no_ask = ZERO[data.B], ZERO[data.A]
+        if ZERO[data.b] or ZERO[data.a] or no_bid or no_ask:
+            return (self._one_sided(data, recv, target, no_bid, no_ask),)
+        return (Quote(target, recv, _ns_or_none(data.T), data.b, data.B, data.a, data.A, data.u),)
+
+    def _one_sided(self, data: _BookTicker, recv: int, target: str, no_bid: bool, no_ask: bool) -> Quote:
+        # An empty side is sent as zeros; a book without bids has no best bid, least of all one of zero.
+        bid, bid_size = (None, None) if no_bid else (data.b, data.B)
+        ask, ask_size = (None, None) if no_ask else (data.a, data.A)
+        return Quote(target, recv, _ns_or_none(data.T), bid, bid_size, ask, ask_size, data.u)
+
+    def _trade(self, data: _Trade, recv: int, target: str, channel: str) -> Sequence[Event]:
+        if not target.endswith(data.s):
+            raise _elsewhere(data.s, target)
+        time, number = _ns(data.T), data.t
+        # Futures: insurance fund and liquidation plumbing, and spent ids with zeros, are no trades of the market.
+        if data.X != "MARKET":
+            return (SpentTradeId(target, recv, time, number),)
+        if ZERO[data.p] or ZERO[data.q]:
+            raise BadFrame("a trade of nothing")
+        side: Side = "sell" if data.m else "buy"
+        return (Trade(target, recv, time, data.p, data.q, side, str(number), number),)
+
+    def _mark(self, data: _MarkPrice, recv: int, target: str, channel: str) -> Sequence[Event]:
+        return (
+            Derivative(
+                target,
+                recv,
+                _ns(data.E),
+                mark=checked(data.p),
+                index=None if data.i is None else checked(data.i),
+                funding_rate=checked(data.r) if data.r else None,
+                funding_time=_ns(data.T) if data.T else None,
+            ),
+        )
+
+    def _ticker(self, data: _Ticker, recv: int, target: str, channel: str) -> Sequence[Event]:
+        return (Derivative(target, recv, _ns(data.E), last=checked(data.c)),)
+
+    def _open_interest(self, data: _OpenInterest, recv: int, target: str, channel: str) -> Sequence[Event]:
+        return (Derivative(target, recv, _ns_or_none(data.time), open_interest=checked(data.openInterest)),)
+
+    def _liquidation(self, data: _ForceOrder, recv: int, target: str, channel: str) -> Sequence[Event]:
+        order = data.o
+        if order.S not in ("BUY", "SELL"):
+            raise BadFrame("a liquidation that does not tell its side")
+        price = order.p if ZERO[order.ap] else order.ap
+        size = order.q if ZERO[order.z] else order.z
+        if ZERO[price] or ZERO[size]:
+            raise BadFrame("a liquidation of nothing")
+        return (Liquidation(target, recv, _ns(order.T), price, size, "buy" if order.S == "BUY" else "sell"),)
+
+    def decode_body(self, path: str, body: bytes, recv: int) -> Sequence[Event]:
+        """Read a depth snapshot or an open interest."""
+        parts = urlsplit(path)
+        symbol = parse_qs(parts.query).get("symbol", [""])[0].upper()
+        target = f"{self.name}:{symbol}"
+        try:
+            if parts.path.endswith("/depth") and symbol:
+                return self._snapshot(msgspec.json.decode(body, type=_Snapshot), recv, target, "")
+            if parts.path.endswith("/openInterest") and symbol:
+                return self._open_interest(msgspec.json.decode(body, type=_OpenInterest), recv, target, "")
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise BadFrame(f"{type(error).__name__}: {error}") from error
+        return ()
+
+    # -- declaring
+
+    def integrity(self, channel: str) -> Integrity:
+        """Diff streams chain; partial books are whole pictures that nothing links."""
+        if _PARTIAL.match(channel):
+            return Integrity(snapshot="full", unprovable="each message is a whole picture; nothing links it to the one before")
+        return self.book_streams
+
+    def plan(self, targets: Sequence[Target], channels: Sequence[str]) -> list[ConnectionPlan]:
+        """Combined streams, so that every frame says which stream it is of."""
+        plans = []
+        for path, kinds in self._paths():
+            wanted = [(stream, kind, str(target)) for target in targets for stream, kind in self._streams(target, channels)]
+            wanted = [item for item in wanted if item[1] in kinds]
+            for group in _groups(wanted, self.limits.subscriptions):
+                streams = tuple(stream for stream, _, _ in group)
+                busy = any(kind != "liquidations" for _, kind, _ in group)
+                plans.append(ConnectionPlan(path, streams, busy, tuple(dict.fromkeys(target for _, _, target in group))))
+        return plans
+
+    def _paths(self) -> list[tuple[str, tuple[str, ...]]]:
+        return [("/stream", self.channels)]
+
+    def _streams(self, target: Target, channels: Sequence[str]) -> list[tuple[str, str]]:
+        symbol = target.symbol.lower()
+        names = {
+            "book": target.channel or "depth@100ms",
+            "trades": "trade",
+            "quotes": "bookTicker",
+            "derivatives": "markPrice@1s",
+            "liquidations": "forceOrder",
+        }
+        return [(f"{symbol}@{names[channel]}", channel) for channel in channels if channel in self.channels]
+
+    def subscribe(self, streams: Sequence[str], first_id: int) -> list[bytes]:
+        """Return SUBSCRIBE requests of many streams each, since messages are what the venue limits [S]."""
+        return [
+            orjson.dumps({"method": "SUBSCRIBE", "params": list(group), "id": first_id + number})
+            for number, group in enumerate(_groups(streams, _STREAMS_A_MESSAGE))
+        ]
+
+    def snapshot_request(self, symbol: str) -> Request:
+        """Return the request for the deepest snapshot that there is."""
+        path = f"{self.rest_prefix}/depth?symbol={symbol}&limit={self.snapshot_limit}"
+        return Request(path, self.snapshot_weight)
+
+    def instruments_request(self) -> Request:
+        """Return the request for `exchangeInfo`."""
+        return Request(f"{self.rest_prefix}/exchangeInfo", 20)
+
+    def instruments(self, body: bytes) -> list[Instrument]:
+        """Read `exchangeInfo`. Tick and lot come from the filters; the precision fields are display hints [S][U]."""
+        try:
+            return [self._instrument(entry) for entry in orjson.loads(body)["symbols"]]
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise BadFrame(f"instruments: {type(error).__name__}: {error}") from error
+
+    def _instrument(self, entry: dict[str, Any]) -> Instrument:
+        filters = {rule["filterType"]: rule for rule in entry["filters"]}
+        contract = entry.get("contractType")
+        kind = "spot" if contract is None else "perpetual" if "PERPETUAL" in contract else "future"
+        size = entry.get("contractSize")
+        return Instrument(
+            symbol=entry["symbol"],
+            kind=kind,
+            base=entry["baseAsset"],
+            quote=entry["quoteAsset"],
+            tick=filters.get("PRICE_FILTER", {}).get("tickSize"),
+            lot=filters.get("LOT_SIZE", {}).get("stepSize"),
+            multiplier=None if size is None else str(size),
+            expiry=_ns(entry["deliveryDate"]) if kind == "future" and entry.get("deliveryDate") else None,
+            status=entry.get("status", entry.get("contractStatus")),
+        )
+
+
+class Binance(_BinanceFamily):
+    """Binance spot."""
+
+    name = "binance"
+    title = "Binance spot"
+    decoder = "binance/1"
+    ws_url = "wss://stream.binance.com:9443"
+    rest_url = "https://api.binance.com"
+    rest_prefix = "/api/v3"
+    example = "BTCUSDT"
+    snapshot_limit = 5000
+    snapshot_weight = 250
+    # Ids have no holes, and a first event that starts right after the snapshot is as good as one that straddles it [S].
+    book_streams = Integrity(sequence=Contiguous())
+    limits = Limits(5, 1024, 300, 300, 6000, "x-mbx-used-weight-1m")
+    heartbeat = Heartbeat(silence_s=60, server_ping_s=20, max_life_s=24 * 3600)
+
+
+class _BinanceFutures(_BinanceFamily):
+    channels = ("book", "trades", "quotes", "derivatives", "liquidations")
+    has_marks = True
+    snapshot_limit = 1000
+    snapshot_weight = 20
+    # Ids skip between events, so `U` says nothing; `pu` must be the `u` before [U][C].
+    book_streams = Integrity(sequence=Chained())
+    limits = Limits(10, 200, 300, 300, 2400, "x-mbx-used-weight-1m")
+    heartbeat = Heartbeat(silence_s=60, server_ping_s=180, max_life_s=24 * 3600)
+
+    def polls(self, symbol: str, channels: Sequence[str]) -> list[tuple[Request, float]]:
+        """Open interest is told by REST alone [U][C]."""
+        if "derivatives" not in channels:
+            return []
+        return [(Request(f"{self.rest_prefix}/openInterest?symbol={symbol}", 1), 10.0)]
+
+
+class BinanceUsdm(_BinanceFutures):
+    """Binance USDⓈ-M futures. Since 2026-04-23 the market data is split over two routes [U].
+
+    A stream on the wrong route is acknowledged and stays silent, so each connection holds the streams of one route only.
+    """
+
+    name = "binance-usdm"
+    title = "Binance USDⓈ-M futures"
+    decoder = "binance-usdm/1"
+    ws_url = "wss://fstream.binance.com"
+    rest_url = "https://fapi.binance.com"
+    rest_prefix = "/fapi/v1"
+    example = "BTCUSDT"
+
+    def _paths(self) -> list[tuple[str, tuple[str, ...]]]:
+        return [
+            ("/public/stream", ("book", "trades", "quotes")),
+            ("/market/stream", ("derivatives", "liquidations")),
+        ]
+
+
+class BinanceCoinm(_BinanceFutures):
+    """Binance COIN-M futures: sizes are numbers of contracts, one contract being `multiplier` USD [C]."""
+
+    name = "binance-coinm"
+    title = "Binance COIN-M futures"
+    decoder = "binance-coinm/1"
+    ws_url = "wss://dstream.binance.com"
+    rest_url = "https://dapi.binance.com"
+    rest_prefix = "/dapi/v1"
+    example = "BTCUSD_PERP"
