@@ -46,7 +46,7 @@ class Recorder:
         self._keyframe_bytes = keyframe_bytes
         self._next_digest = 0
         self._next_keyframe = 0
-        self._bytes_at_keyframe = 0
+        self._keyframe_at_bytes = 0
         self._last = 0
 
     def begin(self, time: int, fields: dict[str, Any]) -> None:
@@ -54,7 +54,9 @@ class Recorder:
         made_by = {"made_by": f"feedtape {__version__}", "python": platform.python_version()}
         self._next_digest = time + self._digest_ns
         self._next_keyframe = time + self._keyframe_ns
+        self._keyframe_at_bytes = self._keyframe_bytes
         self.take(note(time, HEADER, {"format": FORMAT, **made_by, "session": session_id(), "start": time, **fields}))
+        self._keyframe(time)
 
     def take(self, record: Record) -> Sequence[Event]:
         """Write a record, then let the session have it; return the events."""
@@ -69,16 +71,14 @@ class Recorder:
                 self._write(note(time, GAP if type(event) is Gap else RESYNC, event.as_json()))
         if time >= self._next_digest:
             self._digest(time)
-        if time >= self._next_keyframe or self.writer_bytes - self._bytes_at_keyframe >= self._keyframe_bytes:
-            self._write(note(time, KEYFRAME, self.session.keyframe()))
-            self._next_keyframe = time + self._keyframe_ns
-            self._bytes_at_keyframe = self.writer_bytes
+        if time >= self._next_keyframe or self.session.totals.bytes >= self._keyframe_at_bytes:
+            self._keyframe(time)
         return events
 
-    @property
-    def writer_bytes(self) -> int:
-        """Bytes of frames taken so far."""
-        return self.session.totals.bytes
+    def _keyframe(self, time: int) -> None:
+        self._write(note(time, KEYFRAME, self.session.keyframe()))
+        self._next_keyframe = time + self._keyframe_ns
+        self._keyframe_at_bytes = self.session.totals.bytes + self._keyframe_bytes
 
     def _digest(self, time: int) -> None:
         self._write(note(time, DIGEST, {"books": self.session.digests()}))

@@ -34,6 +34,7 @@ from feedtape.model.records import (
     DIGEST,
     DROP,
     ERROR,
+    HEADER,
     OPEN,
     RECV,
     RECV_BINARY,
@@ -146,7 +147,7 @@ class Session:
             Unread: self._unread,
         }
         self._of_kind: dict[bytes, Callable[[Record], Sequence[Event]]] = {
-            RECV: self._received,
+            HEADER: self._began,
             RECV_BINARY: self._received,
             OPEN: self._opened,
             CLOSE: self._closed,
@@ -164,9 +165,9 @@ class Session:
 
         Records of kinds that carry nothing for a book (clock, marker, pings) change nothing.
         """
-        if self.first is None:
-            self.first = record.time
         self.last = record.time
+        if record.kind == RECV:
+            return self._received(record)
         handler = self._of_kind.get(record.kind)
         return handler(record) if handler is not None else ()
 
@@ -180,20 +181,19 @@ class Session:
         if self._stalled:
             self._end_stall(connection, time)
         venue = self._venues.get(connection)
+        if venue is None:
+            return self._bad(record, f"a frame on connection {connection}, which was never opened")
         try:
-            if venue is None:
-                raise BadFrame(f"a frame on connection {connection}, which was never opened")
-            if record.kind != RECV:
-                raise BadFrame("a binary frame, which this venue does not send")
-            events = venue.decode(payload, time)
+            events = venue.decode(payload, time) if record.kind == RECV else venue.decode_binary(payload, time)
         except BadFrame as error:
-            return self._bad(record, error)
+            return self._bad(record, str(error))
         return self._take(events, connection)
 
     def _take(self, events: Sequence[Event], connection: int) -> Sequence[Event]:
+        of_event = self._of_event
         known: list[Event] = []
         for event in events:
-            handler = self._of_event.get(type(event))
+            handler = of_event.get(type(event))
             if handler is not None and (more := handler(event, connection)):
                 known.extend(more)
         if not known:
@@ -202,7 +202,11 @@ class Session:
             self._note(event)
         return [*events, *known]
 
-    def _bad(self, record: Record, error: BadFrame) -> Sequence[Event]:
+    def _began(self, record: Record) -> Sequence[Event]:
+        self.first = record.time
+        return ()
+
+    def _bad(self, record: Record, error: str) -> Sequence[Event]:
         self.totals.bad_frames += 1
         venue = self._venues.get(record.connection)
         gap = Gap("", record.time, None, "bad-frame", record.time, None, f"{venue.name if venue else '?'}: {error}")
@@ -399,7 +403,7 @@ class Session:
         self.totals.bytes += len(record.payload)
         exchange = self._exchanges.pop(record.connection, None)
         if exchange is None:
-            return self._bad(record, BadFrame(f"a body on connection {record.connection} without a request"))
+            return self._bad(record, f"a body on connection {record.connection} without a request")
         if not 200 <= exchange.status < 300:
             self.totals.http_errors += 1
             text = record.payload[:200].decode(errors="replace")
@@ -414,7 +418,7 @@ class Session:
                 return ()
             events = venue.decode_body(path, record.payload, record.time)
         except BadFrame as error:
-            return self._bad(record, error)
+            return self._bad(record, str(error))
         return self._take(events, record.connection)
 
     def _know(self, target: str) -> None:
@@ -554,6 +558,7 @@ class Session:
             "stalls": totals.stalls,
             "losses": totals.losses,
             "books": self.as_json(),
+            "instruments": {target: facts.as_json() for target, facts in self.instruments.items()},
             "flows": {target: {"trades": flow.trades, "quotes": flow.quotes} for target, flow in self.flows.items()},
         }
 

@@ -213,10 +213,12 @@ class _BinanceFamily(Venue):
         try:
             if payload.startswith(_COMBINED):
                 stream = payload[11 : payload.find(b'"', 11)]
-                route = self._routes.get(stream) or self._route(stream)
-                return route.read(route.decode(payload).data, recv, route.target, route.channel)
+                decode, read, target, channel = self._routes.get(stream) or self._route(stream)
+                return read(decode(payload).data, recv, target, channel)
             message = orjson.loads(payload)
-            if type(message) is dict and "stream" in message:
+            if type(message) not in (dict, list):
+                raise BadFrame("a frame that is neither an object nor a list")
+            if "stream" in message and type(message) is dict:
                 return self.decode(orjson.dumps({"stream": message["stream"], "data": message["data"]}), recv)
             return self._bare(message, recv)
         except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:

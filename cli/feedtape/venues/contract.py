@@ -11,6 +11,7 @@ from typing import ClassVar
 from urllib.parse import urlsplit
 
 from feedtape.book.rules import Integrity
+from feedtape.errors import BadFrame
 from feedtape.model.events import Event
 from feedtape.model.instruments import Instrument
 from feedtape.model.targets import Target
@@ -101,6 +102,14 @@ class Venue(ABC):
         Raises:
             BadFrame: when it is malformed, or lacks what its kind must have.
         """
+
+    def decode_binary(self, payload: bytes, recv: int) -> Sequence[Event]:
+        """Read one binary frame; a venue that sends such frames overrides this.
+
+        Raises:
+            BadFrame: as `decode`.
+        """
+        raise BadFrame("a binary frame, which this venue does not send")
 
     @abstractmethod
     def decode_body(self, path: str, body: bytes, recv: int) -> Sequence[Event]:
