@@ -1,0 +1,112 @@
+"""`feedtape import`: other tools' files into a tape."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
+
+    from feedtape.convert.importer import Imported, Tell
+    from feedtape.convert.source import Cut
+
+EPILOG = """\
+Examples:
+
+  feedtape import btcusdt_20240808.gz --venue binance-usdm
+
+  feedtape import btcusdt_20240808.gz btcusdt_20240809.gz -o btc.tape.zst
+
+  feedtape import dump/BINANCE.*
+
+  feedtape import frames.jsonl --format lines --venue kraken
+"""
+
+
+def import_(
+    files: Annotated[list[Path], typer.Argument(help="Files of one feed; several become one tape.", metavar="FILE")],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", "-o", help="The tape to write.", metavar="OUT.tape.zst", show_default="<venue>-<symbol>-<first time>"
+        ),
+    ] = None,
+    venue: Annotated[str | None, typer.Option(help="Whose feed it is.", show_default="recognised")] = None,
+    format: Annotated[
+        Literal["auto", "hftbacktest", "cryptofeed", "lines"], typer.Option(help="Which tool wrote the files.")
+    ] = "auto",
+    symbol: Annotated[
+        str | None, typer.Option(help="What snapshots are of that name no symbol.", show_default="as the frames say")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Write over an existing tape.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the result as a JSON object.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no summary.")] = False,
+) -> None:
+    """Turn files of hftbacktest, cryptofeed or plain lines into one tape."""
+    from feedtape.convert.importer import write
+    from feedtape.convert.plan import make_plan
+
+    plan = make_plan(files, venue=venue, format=format, symbol=symbol)
+    with _progress(sum(file.size for file in plan.files), quiet=quiet) as tell:
+        imported = write(plan, out, overwrite=overwrite, tell=tell)
+    from feedtape.ui.output import printable, put_json, say, warn
+
+    for cut in imported.cuts:
+        warn(_cut(cut))
+    if not quiet:
+        for line in _summary(imported):
+            say(printable(line))
+    if json:
+        put_json(imported.as_json())
+    raise typer.Exit(imported.exit_status)
+
+
+def _progress(size: int, *, quiet: bool) -> AbstractContextManager[Tell | None]:
+    import contextlib
+    import sys
+
+    if quiet or not sys.stderr.isatty():
+        return contextlib.nullcontext()
+
+    @contextlib.contextmanager
+    def shown() -> Iterator[Tell]:
+        from rich.console import Console
+        from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn
+
+        columns = ("importing", BarColumn(), DownloadColumn(), TimeRemainingColumn())
+        with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+            task = progress.add_task("import", total=size)
+            yield lambda read: progress.update(task, completed=read)
+
+    return shown()
+
+
+def _summary(imported: Imported) -> Iterator[str]:
+    from feedtape.replay.times import span
+    from feedtape.ui.summary import amount, book_table, compression, count, counters_line, loss_lines
+
+    session = imported.session
+    length = span(session.last - (session.first or session.last))
+    yield f"imported {length}, {len(session.books)} books, {count(session.totals.frames)} frames  ->  {imported.tape}"
+    yield ""
+    yield from book_table(session)
+    yield ""
+    yield f"  file     {amount(imported.size)} from {compression(session, imported.size)}, closed"
+    yield counters_line(session)
+    yield f"  source   {len(imported.cuts)} files cut   time ran backwards {imported.backward} times"
+    yield from loss_lines(session.losses, f"feedtape verify {imported.tape}")
+    yield f"  check    feedtape verify {imported.tape}"
+
+
+def _cut(cut: Cut) -> str:
+    from feedtape.replay.times import iso
+    from feedtape.ui.summary import count
+
+    if cut.last is None:
+        return f"{cut.file}: {cut.why}; nothing of it could be read"
+    left_out = f", {count(cut.dropped)} damaged lines left out" if cut.dropped else ""
+    return f"{cut.file}: {cut.why}; {count(cut.lines)} lines up to {iso(cut.last)} are in the tape{left_out}"
