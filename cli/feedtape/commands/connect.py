@@ -1,0 +1,91 @@
+"""What `watch` and `record` share: targets, channels, addresses, and the simulated exchange that stands in for a venue."""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+from feedtape.errors import UsageError
+from feedtape.model.targets import Target
+
+
+@dataclass(frozen=True)
+class SimOptions:
+    """How to start a simulated exchange, where one is asked for."""
+
+    wanted: bool
+    faults: Sequence[str]
+    rate: float
+    seed: int
+
+
+def parse_targets(words: Sequence[str]) -> list[Target]:
+    """Read targets, each once.
+
+    Raises:
+        UsageError: when one is malformed or names an unknown venue.
+    """
+    from feedtape.venues import registry
+
+    targets = list(dict.fromkeys(Target.parse(word) for word in words))
+    for target in targets:
+        registry.venue(target.venue)
+    return targets
+
+
+def parse_channels(text: str) -> list[str]:
+    """Read a comma-separated list of channels.
+
+    Raises:
+        UsageError: when one does not exist.
+    """
+    from feedtape.venues.contract import CHANNELS
+
+    words = [word.strip() for word in text.split(",") if word.strip()]
+    if words == ["all"]:
+        return list(CHANNELS)
+    for word in words:
+        if word not in CHANNELS:
+            raise UsageError(f"no such channel: {word!r}", hint=f"{', '.join(CHANNELS)}, or all")
+    if not words:
+        raise UsageError("no channel is named", hint=f"--channels {','.join(CHANNELS)}")
+    return words
+
+
+def overrides(targets: Sequence[Target], url: str | None, environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the addresses that stand in for venues: `--url`, else `FEEDTAPE_URL_<VENUE>`.
+
+    Raises:
+        UsageError: when `--url` could mean several venues.
+    """
+    venues = list(dict.fromkeys(target.venue for target in targets))
+    if url is not None:
+        if len(venues) != 1:
+            raise UsageError("--url stands in for one venue, and the targets name several", hint="FEEDTAPE_URL_BINANCE=ws://…")
+        return {venues[0]: url}
+    names = {venue: "FEEDTAPE_URL_" + venue.upper().replace("-", "_") for venue in venues}
+    return {venue: environment[name] for venue, name in names.items() if environment.get(name)}
+
+
+@contextmanager
+def addresses(targets: Sequence[Target], url: str | None, sim: SimOptions) -> Iterator[dict[str, str]]:
+    """Yield the addresses that stand in for venues, with a simulated exchange behind each where one is asked for.
+
+    Raises:
+        UsageError: when both a simulated exchange and an address are asked for, or a fault without one.
+    """
+    if not sim.wanted:
+        if sim.faults:
+            raise UsageError("--fault is for the simulated exchange", hint="add --sim")
+        yield overrides(targets, url, os.environ)
+        return
+    if url is not None:
+        raise UsageError("--sim and --url exclude each other")
+    from feedtape.sim.process import launch
+
+    with ExitStack() as stack:
+        found = {}
+        for venue in dict.fromkeys(target.venue for target in targets):
+            symbols = [target.symbol.upper() for target in targets if target.venue == venue]
+            found[venue] = stack.enter_context(launch(venue, symbols=symbols, seed=sim.seed, rate=sim.rate, faults=sim.faults))
+        yield found

@@ -1,0 +1,44 @@
+"""`feedtape info`: what is in a tape."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from feedtape.commands.options import Json
+
+
+def info(
+    tapes: Annotated[list[Path], typer.Argument(help="Tapes.", metavar="TAPE", show_default=False)],
+    json: Json = False,
+) -> None:
+    """Tell what is in a tape: at once from its index, or by reading it where it has none.
+
+    \b
+    feedtape info night.tape.zst
+    feedtape info *.tape.zst --json
+    """
+    from feedtape.errors import FeedtapeError
+    from feedtape.replay.facts import facts_of
+    from feedtape.ui.facts import facts_lines
+    from feedtape.ui.output import put, put_json, say_error
+
+    status = 0
+    for number, path in enumerate(tapes):
+        try:
+            facts = facts_of(path)
+        except FeedtapeError as error:
+            # One bad file must not hide the others.
+            say_error(str(error), error.hint)
+            status = 1
+            continue
+        if json:
+            put_json(facts, indent=len(tapes) == 1)
+        else:
+            if number:
+                put("")
+            for line in facts_lines(facts):
+                put(line)
+        if facts["state"] == "cut":
+            status = status or 3
+    raise typer.Exit(status)

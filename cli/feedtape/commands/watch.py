@@ -1,0 +1,43 @@
+"""`feedtape watch`: live books."""
+
+from typing import Annotated
+
+import typer
+
+from feedtape.commands.options import Channels, Depth, Duration, Json, Silence, Sim, SimFaults, SimRate, SimSeed, Targets, Url
+
+
+def watch(
+    targets: Targets,
+    channels: Channels = "book,trades",
+    depth: Depth = 10,
+    plain: Annotated[bool, typer.Option("--plain", help="One line a second and book instead of a picture.")] = False,
+    json: Json = False,
+    duration: Duration = None,
+    count: Annotated[int | None, typer.Option("-n", "--count", help="Stop after so many frames.", min=1)] = None,
+    silence: Silence = None,
+    url: Url = None,
+    sim: Sim = False,
+    fault: SimFaults = None,
+    rate: SimRate = 10,
+    seed: SimSeed = 1,
+) -> None:
+    """Watch live books: levels, state, and how far each is proven. Nothing is written.
+
+    \b
+    feedtape watch binance:BTCUSDT binance-usdm:BTCUSDT
+    feedtape watch binance:BTCUSDT --sim
+    feedtape watch binance:BTCUSDT --sim --json -d 10s
+    """
+    from feedtape.commands.connect import SimOptions, addresses, parse_channels, parse_targets
+    from feedtape.commands.options import duration_ns
+
+    found = parse_targets(targets)
+    wanted_channels = parse_channels(channels)
+    duration_s = duration_ns(duration) / 1e9 if duration else None
+    silence_s = duration_ns(silence) / 1e9 if silence else None
+    from feedtape.ui import live
+
+    with addresses(found, url, SimOptions(sim, fault or (), rate, seed)) as urls:
+        wanted = live.Wanted(found, wanted_channels, urls, duration_s, count, silence_s)
+        raise typer.Exit(live.watch(wanted, depth, plain=plain, json=json))
