@@ -375,7 +375,7 @@ class Session:
         code = fields.get("code")
         why += f", code {code}" if code is not None else ""
         for keeper in self.books.values():
-            known.extend(keeper.leave(record.connection, record.time, why))
+            known.extend(keeper.leave(record.connection, record.time, why, relieved=bool(fields.get("relieved"))))
             if keeper.state is not State.LIVE:
                 self._want(keeper)
         for event in known:

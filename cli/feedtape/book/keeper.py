@@ -107,6 +107,11 @@ class BookKeeper:
         """Whether a REST snapshot would help now: there are deltas to join it with."""
         return self.state is not State.LIVE and self.integrity.snapshot == "rest" and bool(self._waiting)
 
+    @property
+    def is_live(self) -> bool:
+        """Whether the book may be shown as the present."""
+        return self.state is State.LIVE
+
     def proof(self) -> tuple[str, str]:
         """Return the grade (`checksum`, `sequence`, `unprovable`, `broken`) and the reason in words."""
         if self.state is State.BROKEN:
@@ -182,13 +187,18 @@ class BookKeeper:
         joining = list(waiting)[contained:]
         events = list(self._become(snapshot))
         for delta in joining:
-            if self.state is State.LIVE:
-                self._joined = True
-                events.extend(self._apply(delta))
+            if not self.is_live:
+                break
+            self._joined = True
+            events.extend(self._apply(delta))
         return events
 
-    def leave(self, connection: int, recv: int, why: str) -> Sequence[Event]:
-        """Note that a connection is gone. The book goes on with a newcomer's deltas if they join, and breaks otherwise."""
+    def leave(self, connection: int, recv: int, why: str, *, relieved: bool = False) -> Sequence[Event]:
+        """Note that a connection is gone. The book goes on with a newcomer's deltas if they join, and breaks otherwise.
+
+        `relieved` tells that a newcomer had subscribed before: if it has said nothing yet, its first delta will show whether
+        anything is missing.
+        """
         if connection == self._standby_source:
             self._standby.clear()
             self._standby_source = None
@@ -208,6 +218,9 @@ class BookKeeper:
                 for delta in news:
                     events.extend(self.take_delta(delta, newcomer))
                 return events
+        if relieved and newcomer is None and self.state is State.LIVE and rule is not None:
+            self._chain, self._joined = None, False
+            return ()
         lost: list[Event] = [self.break_off("disconnect", recv, None, why)]
         if newcomer is not None:
             for delta in standby:

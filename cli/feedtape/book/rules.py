@@ -61,6 +61,9 @@ class Contiguous:
 
     def bridges(self, sequence: int, delta: BookDelta) -> Verdict:
         """See `SequenceRule.bridges`; the same test, since a snapshot is the state after its last update."""
+        if sequence < 0:
+            # Binance gives a symbol that never had an order the snapshot -1, without levels: any first update continues it.
+            return Verdict.NEXT
         return self.follows(sequence, delta)
 
     def missed(self, last: int, delta: BookDelta) -> int | None:

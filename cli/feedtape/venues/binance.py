@@ -101,7 +101,8 @@ class _Trade(_Shape):
     q: str
     m: bool
     """Whether the buyer was the maker, so that the aggressor sold."""
-    T: int
+    E: int
+    T: int | None = None
     X: str = "MARKET"
 
 
@@ -306,7 +307,7 @@ class _BinanceFamily(Venue):
     def _trade(self, data: _Trade, recv: int, target: str, channel: str) -> Sequence[Event]:
         if not target.endswith(data.s):
             raise _elsewhere(data.s, target)
-        time, number = _ns(data.T), data.t
+        time, number = _ns(data.T or data.E), data.t
         # Futures: insurance fund and liquidation plumbing, and spent ids with zeros, are no trades of the market.
         if data.X != "MARKET":
             return (SpentTradeId(target, recv, time, number),)

@@ -1,0 +1,91 @@
+"""What the parts of one live feed share."""
+
+import asyncio
+import itertools
+import random
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from feedtape.feed.address import Address
+from feedtape.feed.clock import Clock
+from feedtape.feed.connection import Connection
+from feedtape.feed.logbook import Take
+from feedtape.feed.pace import Attempts, Backoff
+from feedtape.feed.rest import Rest
+from feedtape.session import Session
+from feedtape.venues.contract import Venue
+
+
+@dataclass
+class Context:
+    """One recording's shared things.
+
+    Attributes:
+        silence_s: takes the place of every venue's own silence limit, where given; `max_life_s` likewise.
+        backoff_s: the first delay before an attempt is repeated.
+        connections: those that are open or about to be.
+        wanted: set when a book may want a snapshot.
+        refused: set when a line was refused everything.
+        ever_open: whether any connection ever opened; before that, failures are the user's to know, not ours to sit out.
+    """
+
+    session: Session
+    take: Take
+    clock: Clock
+    rng: random.Random
+    say: Callable[[str], None]
+    silence_s: float | None = None
+    max_life_s: float | None = None
+    backoff_s: float = 0.5
+    connections: set[Connection] = field(default_factory=set)
+    wanted: asyncio.Event = field(default_factory=asyncio.Event)
+    refused: asyncio.Event = field(default_factory=asyncio.Event)
+    ever_open: bool = False
+    _numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
+
+    def number(self) -> int:
+        """Return the next connection number; 0 is the recorder's own."""
+        return next(self._numbers)
+
+    def backoff(self) -> Backoff:
+        """Return new delays."""
+        return Backoff(self.rng, base_s=self.backoff_s)
+
+    def after_read(self) -> None:
+        """Wake whoever fetches snapshots when a book wants one."""
+        if self.session.wanting:
+            self.wanted.set()
+
+
+@dataclass(frozen=True)
+class Access:
+    """The way to one venue: where it is, and what its limits leave us."""
+
+    venue: Venue
+    address: Address
+    rest: Rest
+    attempts: Attempts
+    tls: ssl.SSLContext | None
+
+
+@dataclass(frozen=True)
+class ConnectionInfo:
+    """How a connection does, for a status panel.
+
+    Attributes:
+        number: None while there is none.
+        state: `connecting`, `connected`, `stalled`, `renewing`, `refused` or `backing off`.
+        since: when it came into that state, ns since 1970; `last_frame` likewise, None before the first.
+        attempts: connection attempts so far, failed ones included.
+    """
+
+    number: int | None
+    venue: str
+    host: str
+    state: str
+    since: int
+    frames: int
+    last_frame: int | None
+    attempts: int
+    streams: int

@@ -1,0 +1,183 @@
+"""The live feed: everything that it takes to turn targets into an unending stream of records."""
+
+import asyncio
+import random
+import ssl
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from typing import Final
+
+import httpx
+
+from feedtape.errors import BadFrame, VenueError
+from feedtape.feed.address import Address
+from feedtape.feed.clock import Clock
+from feedtape.feed.connection import CLOSE_WITHIN_S
+from feedtape.feed.context import Access, ConnectionInfo, Context
+from feedtape.feed.line import Line
+from feedtape.feed.logbook import Take
+from feedtape.feed.pace import Attempts, WeightBudget
+from feedtape.feed.rest import TIMEOUT, Rest
+from feedtape.feed.snapshots import Snapshots, poll
+from feedtape.feed.symbols import corrected
+from feedtape.model.records import CLOCK, note
+from feedtape.model.targets import Target
+from feedtape.session import Session
+from feedtape.venues.registry import venue as find_venue
+
+CLOCK_EVERY_S: Final = 10.0
+STEP_NS: Final = 100_000_000
+"""A drift that changes by more between two looks is a step of the wall clock."""
+
+
+class LiveFeed:
+    """Records targets of any number of venues until it is told to stop.
+
+    Everything that happens goes to `take` as records, in order, from the event loop's thread; `take` feeds `session`, which in
+    turn says which snapshots are wanted. `say` gets what a person should know, one line each.
+    """
+
+    def __init__(
+        self,
+        targets: Sequence[Target],
+        channels: Sequence[str],
+        *,
+        session: Session,
+        take: Take,
+        clock: Clock,
+        rng: random.Random,
+        say: Callable[[str], None],
+        urls: Mapping[str, str] | None = None,
+        silence_s: float | None = None,
+        max_life_s: float | None = None,
+        backoff_s: float = 0.5,
+    ) -> None:
+        """Prepare; nothing is connected before `run`.
+
+        Args:
+            urls: for a venue's name an address that stands in for it, such as `ws://127.0.0.1:8765`.
+            silence_s: silence limit in place of the venues' own; `max_life_s` and `backoff_s` likewise.
+
+        Raises:
+            UsageError: for an unknown venue or an address that is none.
+        """
+        self.targets: list[Target] = list(targets)
+        """As given at first; in the venues' spelling once their lists of instruments were read."""
+        self._channels = channels
+        self._context = Context(session, take, clock, rng, say, silence_s, max_life_s, backoff_s)
+        overrides = urls or {}
+        names = dict.fromkeys(target.venue for target in targets)
+        self._addresses = {name: Address.of(find_venue(name), overrides.get(name)) for name in names}
+        self._lines: list[Line] = []
+
+    def status(self) -> list[ConnectionInfo]:
+        """Return how every connection does."""
+        return [info for line in self._lines for info in line.infos()]
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Record until `stop` is set, then close every connection and return.
+
+        Raises:
+            UsageError: for a symbol that the venue does not have.
+            VenueError: when a venue cannot be reached at the start, or refuses everything.
+            TapeError: whatever `take` raises.
+        """
+        if stop.is_set():
+            return
+        try:
+            async with asyncio.TaskGroup() as group:
+                work = group.create_task(self._work())
+                group.create_task(self._end_with(stop, work))
+        except BaseExceptionGroup as failures:
+            raise _first(failures) from None
+        finally:
+            for connection in list(self._context.connections):
+                connection.abort()
+
+    async def _end_with(self, stop: asyncio.Event, work: "asyncio.Task[None]") -> None:
+        await stop.wait()
+        work.cancel()
+        await asyncio.wait((work,))
+        open_ones = list(self._context.connections)
+        for connection in open_ones:
+            connection.close(final=True)
+        closing = [connection.closed for connection in open_ones if connection.opened_at]
+        if closing:
+            await asyncio.wait(closing, timeout=CLOSE_WITHIN_S)
+
+    async def _work(self) -> None:
+        async with AsyncExitStack() as stack, asyncio.TaskGroup() as group:
+            group.create_task(self._tell_time())
+            accesses = {name: await self._access(name, stack) for name in self._addresses}
+            async with asyncio.TaskGroup() as starting:
+                spelled = [starting.create_task(self._spell(access)) for access in accesses.values()]
+            found = [target for task in spelled for target in task.result()]
+            self.targets = found
+            for access in accesses.values():
+                targets = [target for target in found if target.venue == access.venue.name]
+                plans = access.venue.plan(targets, self._channels)
+                self._lines += [Line(plan, access, self._context) for plan in plans]
+                group.create_task(poll(self._context, access, targets, self._channels))
+            group.create_task(Snapshots(self._context, accesses).run())
+            group.create_task(self._watch_refusals())
+            for line in self._lines:
+                group.create_task(line.run())
+
+    async def _access(self, name: str, stack: AsyncExitStack) -> Access:
+        venue, address, context = find_venue(name), self._addresses[name], self._context
+        client = httpx.AsyncClient(timeout=TIMEOUT, trust_env=not address.is_local, headers={"user-agent": "feedtape"})
+        await stack.enter_async_context(client)
+        limits = venue.limits
+        rest = Rest(
+            venue,
+            address.http,
+            client=client,
+            take=context.take,
+            clock=context.clock,
+            number=context.number,
+            budget=WeightBudget(limits.weight_per_minute),
+            backoff=context.backoff,
+            say=context.say,
+        )
+        tls = ssl.create_default_context() if address.ws.startswith("wss:") else None
+        return Access(venue, address, rest, Attempts(limits.connects, limits.connects_window_s), tls)
+
+    async def _spell(self, access: Access) -> list[Target]:
+        """Return a venue's targets as the venue spells them, by its own list of instruments."""
+        venue = access.venue
+        targets = [target for target in self.targets if target.venue == venue.name]
+        body = await access.rest.get(venue.instruments_request())
+        try:
+            symbols = [entry.symbol for entry in venue.instruments(body)]
+        except BadFrame as error:
+            self._context.say(f"{venue.name}: the list of instruments cannot be read, symbols are unchecked: {error}")
+            return [target._replace(symbol=venue.canonical_symbol(target.symbol)) for target in targets]
+        return corrected(targets, symbols)
+
+    async def _watch_refusals(self) -> None:
+        """End the feed when every line of it is refused and none ever delivered."""
+        refused = self._context.refused
+        while True:
+            await refused.wait()
+            refused.clear()
+            words = [line.refused for line in self._lines]
+            if all(words):
+                raise VenueError(f"nothing is left to record, the venue refuses it: {words[0]}")
+
+    async def _tell_time(self) -> None:
+        clock, last = self._context.clock, self._context.clock.drift()
+        while True:
+            drift = clock.drift()
+            self._context.take(note(clock.now(), CLOCK, {"wall": clock.wall(), "drift_ns": drift}))
+            if abs(drift - last) > STEP_NS:
+                self._context.say(f"the system clock stepped by {(drift - last) / 1e9:+.3f} s")
+            last = drift
+            await asyncio.sleep(CLOCK_EVERY_S)
+
+
+def _first(failures: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Return the first plain failure within nested groups."""
+    first: BaseException = failures
+    while isinstance(first, BaseExceptionGroup):
+        first = first.exceptions[0]
+    return first

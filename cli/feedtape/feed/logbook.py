@@ -1,0 +1,58 @@
+"""The records that one connection writes about itself."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from websockets.http11 import Response
+
+from feedtape.feed.clock import Clock
+from feedtape.model.events import Event
+from feedtape.model.records import CLOSE, ERROR, OPEN, Record, note
+from feedtape.model.secrets import redact_url, safe_headers
+
+Take = Callable[[Record], Sequence[Event]]
+
+
+class Logbook:
+    """Writes what is about a connection, and what we send, with the time of now and secrets removed.
+
+    `failure` is what `take` raised; nothing more is written after it.
+    """
+
+    def __init__(self, number: int, venue: str, url: str, take: Take, clock: Clock) -> None:
+        self.failure: Exception | None = None
+        self._number = number
+        self._where = {"venue": venue, "url": redact_url(url)}
+        self._take = take
+        self._clock = clock
+
+    def write(self, kind: bytes, payload: bytes) -> bool:
+        """Write a record of the wire; return False when it could not be taken."""
+        return self._write(Record(self._clock.now(), self._number, kind, payload))
+
+    def opened(self, time: int, response: Response, streams: Sequence[str]) -> bool:
+        """Write that the handshake succeeded; frames may have come with it, so it has their time."""
+        headers = safe_headers(response.headers.raw_items())
+        fields = {"status": response.status_code, "headers": headers, "streams": list(streams)}
+        return self._write(note(time, OPEN, self._where | fields, self._number))
+
+    def error(self, message: str, details: dict[str, Any] | None = None) -> bool:
+        """Write what went wrong."""
+        return self._note(ERROR, self._where | {"message": message} | (details or {}))
+
+    def closed(self, code: int, reason: str, by: str, *, final: bool, relieved: bool) -> bool:
+        """Write how the connection ended."""
+        fields = {"code": code, "reason": reason, "by": by, "final": final}
+        return self._note(CLOSE, fields | ({"relieved": True} if relieved else {}))
+
+    def _note(self, kind: bytes, fields: dict[str, Any]) -> bool:
+        return self._write(note(self._clock.now(), kind, fields, self._number))
+
+    def _write(self, record: Record) -> bool:
+        if self.failure is not None:
+            return False
+        try:
+            self._take(record)
+        except Exception as error:  # noqa: BLE001 - the edge of a callback: the connection hands it to whoever waits for it
+            self.failure = error
+        return self.failure is None

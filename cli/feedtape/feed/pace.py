@@ -1,0 +1,134 @@
+"""Staying below a venue's limits: even spacing, attempts in a window, a weight budget, and delays that grow.
+
+Time and sleep are arguments, so that tests turn a clock by hand. Times are monotonic seconds.
+"""
+
+import asyncio
+import random
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+
+Now = Callable[[], float]
+Sleep = Callable[[float], Awaitable[None]]
+
+MESSAGE_SHARE = 0.6
+"""Part of the allowed messages that we send: pongs count with the venue, and so do messages bunched up on the way."""
+CONNECT_SHARE = 0.8
+WEIGHT_SHARE = 0.8
+"""Part of the budget that we use: other programs may share the address."""
+STABLE_S = 30.0
+
+
+class Spacing:
+    """Lets messages through evenly spaced; no burst, for a bucket that allows one can still break the venue's limit."""
+
+    def __init__(self, per_s: float, *, now: Now = time.monotonic, sleep: Sleep = asyncio.sleep) -> None:
+        self._interval = 1 / (per_s * MESSAGE_SHARE)
+        self._now = now
+        self._sleep = sleep
+        self._next = 0.0
+
+    async def wait(self) -> None:
+        """Return when the next message may be sent; callers are served in turn."""
+        now = self._now()
+        due = max(now, self._next)
+        self._next = due + self._interval
+        if due > now:
+            await self._sleep(due - now)
+
+
+class Attempts:
+    """Counts connection attempts within a sliding window."""
+
+    def __init__(self, count: int, window_s: float, *, now: Now = time.monotonic, sleep: Sleep = asyncio.sleep) -> None:
+        self._count = max(1, int(count * CONNECT_SHARE))
+        self._window_s = window_s
+        self._now = now
+        self._sleep = sleep
+        self._times: deque[float] = deque()
+
+    async def wait(self) -> None:
+        """Return when one more attempt is within the limit, and count it."""
+        while True:
+            now = self._now()
+            while self._times and now - self._times[0] >= self._window_s:
+                self._times.popleft()
+            if len(self._times) < self._count:
+                self._times.append(now)
+                return
+            await self._sleep(self._times[0] + self._window_s - now)
+
+
+class WeightBudget:
+    """REST weight spent within the last minute, by us and, as far as the venue tells, by others on the same address."""
+
+    WINDOW_S = 60.0
+
+    def __init__(self, per_minute: int, *, now: Now = time.monotonic, sleep: Sleep = asyncio.sleep) -> None:
+        self._limit = max(1, int(per_minute * WEIGHT_SHARE))
+        self._now = now
+        self._sleep = sleep
+        self._spent: deque[tuple[float, int]] = deque()
+        self._used = 0
+        self._paused_until = 0.0
+
+    @property
+    def paused_s(self) -> float:
+        """Seconds that the venue has asked us to stay away from now on."""
+        return max(0.0, self._paused_until - self._now())
+
+    async def spend(self, weight: int) -> None:
+        """Return when a request of this weight may be sent, and count it."""
+        weight = min(weight, self._limit)
+        while (delay := self._delay(weight)) > 0:
+            await self._sleep(delay)
+        self._add(weight)
+
+    def _delay(self, weight: int) -> float:
+        now = self._now()
+        if now < self._paused_until:
+            return self._paused_until - now
+        while self._spent and now - self._spent[0][0] >= self.WINDOW_S:
+            self._used -= self._spent.popleft()[1]
+        if not self._spent or self._used + weight <= self._limit:
+            return 0.0
+        return self._spent[0][0] + self.WINDOW_S - now
+
+    def _add(self, weight: int) -> None:
+        self._spent.append((self._now(), weight))
+        self._used += weight
+
+    def learn(self, used: int) -> None:
+        """Take over the venue's own count where it is higher than ours; what is under way explains a lower one."""
+        if used > self._used:
+            self._add(used - self._used)
+
+    def pause(self, seconds: float) -> None:
+        """Send nothing for so long."""
+        self._paused_until = max(self._paused_until, self._now() + seconds)
+
+
+class Backoff:
+    """Delays before attempts: doubled each time up to a cap, jittered, and begun anew after a stable stretch."""
+
+    def __init__(self, rng: random.Random, *, base_s: float = 0.5, cap_s: float = 60.0, now: Now = time.monotonic) -> None:
+        self._rng = rng
+        self._base_s = base_s
+        self._cap_s = cap_s
+        self._now = now
+        self._failures = 0
+        self._up_since: float | None = None
+
+    def up(self) -> None:
+        """Note that what was attempted works now."""
+        self._up_since = self._now()
+
+    def down(self) -> float:
+        """Note that it failed or ended; return the seconds to wait: between half and all of the current step."""
+        if self._up_since is not None and self._now() - self._up_since >= STABLE_S:
+            self._failures = 0
+        self._up_since = None
+        step = min(self._cap_s, self._base_s * 2.0 ** min(self._failures, 32))
+        self._failures += 1
+        return step * self._rng.uniform(0.5, 1.0)

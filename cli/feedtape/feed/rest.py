@@ -1,0 +1,148 @@
+"""HTTP GETs, recorded: the request, what the answer's head said, and its body as served."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Final
+
+import httpx
+
+from feedtape.errors import VenueError
+from feedtape.feed.clock import Clock
+from feedtape.feed.logbook import Take
+from feedtape.feed.pace import Backoff, WeightBudget
+from feedtape.feed.words import cause_of, plain
+from feedtape.model.records import BODY, ERROR, REQUEST, RESPONSE, Record, note
+from feedtape.model.secrets import redact_url, safe_headers
+from feedtape.venues.contract import Request, Venue
+
+ATTEMPTS: Final = 5
+MAX_BODY: Final = 40 * 1024 * 1024
+"""Largest body that is taken. Written in base64 it still fits the longest line of a tape."""
+TIMEOUT: Final = httpx.Timeout(20.0, connect=10.0)
+_BANNED_S: Final = 120.0
+_UNTOLD_PAUSE_S: Final = 30.0
+_KEPT_HEADERS: Final = ("date", "content-type", "content-encoding", "retry-after")
+
+
+class _Failed(Exception):
+    """One exchange that brought no body to use; `again` tells whether another attempt makes sense."""
+
+    def __init__(self, message: str, *, again: bool, told_to_wait: bool = False) -> None:
+        super().__init__(message)
+        self.again = again
+        self.told_to_wait = told_to_wait
+
+
+class Rest:
+    """GETs from one venue, within its weight budget. Every exchange has a connection number of its own."""
+
+    def __init__(
+        self,
+        venue: Venue,
+        base_url: str,
+        *,
+        client: httpx.AsyncClient,
+        take: Take,
+        clock: Clock,
+        number: Callable[[], int],
+        budget: WeightBudget,
+        backoff: Callable[[], Backoff],
+        say: Callable[[str], None],
+    ) -> None:
+        self._venue = venue
+        self._base_url = base_url
+        self._client = client
+        self._take = take
+        self._clock = clock
+        self._number = number
+        self._budget = budget
+        self._backoff = backoff
+        self._say = say
+
+    async def get(self, request: Request, *, attempts: int = ATTEMPTS) -> bytes:
+        """Return the body of a successful answer; it has gone through `take` by then.
+
+        A venue that says to wait is obeyed, for all requests to it. Server errors and timeouts are tried again.
+
+        Raises:
+            VenueError: when the venue refuses the request, or no attempt brought an answer.
+        """
+        backoff = self._backoff()
+        for attempt in range(1, attempts + 1):
+            await self._budget.spend(request.weight)
+            try:
+                return await self._once(request)
+            except _Failed as failure:
+                if not failure.again or attempt == attempts:
+                    raise VenueError(f"{self._venue.name}: {failure}") from None
+                if not failure.told_to_wait:
+                    await asyncio.sleep(backoff.down())
+        raise AssertionError("attempts are at least one")
+
+    async def _once(self, request: Request) -> bytes:
+        number, url = self._number(), self._base_url + request.path
+        fields = {"venue": self._venue.name, "method": "GET", "url": redact_url(url)}
+        self._take(note(self._clock.now(), REQUEST, fields, number))
+        started = time.monotonic_ns()
+        try:
+            async with self._client.stream("GET", url) as response:
+                self._take_head(response, started, number)
+                body = await self._read(response)
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
+            message = f"{type(error).__name__}: {cause_of(error)}"
+            self._take(note(self._clock.now(), ERROR, {"message": f"{self._venue.name}: {message}"}, number))
+            raise _Failed(message, again=isinstance(error, httpx.TransportError)) from error
+        self._take(Record(self._clock.now(), number, BODY, body))
+        return self._judge(response, body)
+
+    def _take_head(self, response: httpx.Response, started: int, number: int) -> None:
+        weight_header = self._venue.limits.weight_header
+        kept = {*_KEPT_HEADERS, weight_header.lower()}
+        headers = {name: value for name, value in safe_headers(response.headers.items()).items() if name in kept}
+        elapsed = time.monotonic_ns() - started
+        fields = {"status": response.status_code, "headers": headers, "elapsed_ns": elapsed}
+        self._take(note(self._clock.now(), RESPONSE, fields, number))
+        used = headers.get(weight_header.lower(), "")
+        if used.isdecimal() and len(used) < 10:
+            self._budget.learn(int(used))
+
+    async def _read(self, response: httpx.Response) -> bytes:
+        body = bytearray()
+        async for piece in response.aiter_bytes():
+            body += piece
+            if len(body) > MAX_BODY:
+                raise httpx.DecodingError(f"a body of more than {MAX_BODY} bytes", request=response.request)
+        return bytes(body)
+
+    def _judge(self, response: httpx.Response, body: bytes) -> bytes:
+        status = response.status_code
+        if 200 <= status < 300:
+            return body
+        words = plain(body[:200].decode(errors="replace"))
+        if status in (418, 429):
+            seconds = retry_after_s(response.headers.get("retry-after", ""), self._clock.wall())
+            if status == 418:
+                seconds = max(_BANNED_S, seconds or 0.0)
+            elif seconds is None:
+                seconds = _UNTOLD_PAUSE_S
+            self._budget.pause(seconds)
+            self._say(f"{self._venue.name}: HTTP {status}, no requests for {seconds:g} s: {words}")
+            raise _Failed(f"HTTP {status}: {words}", again=True, told_to_wait=True)
+        raise _Failed(f"HTTP {status}: {words}", again=status >= 500 or status == 408)
+
+
+def retry_after_s(value: str, now_ns: int) -> float | None:
+    """Read a Retry-After header: seconds, or a date, which is taken against the wall clock. None: it says nothing."""
+    value = value.strip()
+    if value.isdecimal() and len(value) < 10:
+        return float(value)
+    try:
+        date = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    if date.tzinfo is None:
+        date = date.replace(tzinfo=UTC)
+    return max(0.0, (date - datetime.fromtimestamp(now_ns / 1e9, UTC)).total_seconds())
