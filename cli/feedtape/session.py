@@ -191,16 +191,16 @@ class Session:
 
     def _take(self, events: Sequence[Event], connection: int) -> Sequence[Event]:
         of_event = self._of_event
-        known: list[Event] = []
+        known: Sequence[Event] = ()
         for event in events:
             handler = of_event.get(type(event))
             if handler is not None and (more := handler(event, connection)):
-                known.extend(more)
-        if not known:
-            return events
-        for event in known:
-            self._note(event)
-        return [*events, *known]
+                known = [*known, *more]
+        if known:
+            for event in known:
+                self._note(event)
+            return [*events, *known]
+        return events
 
     def _began(self, record: Record) -> Sequence[Event]:
         self.first = record.time

@@ -18,18 +18,23 @@ from feedtape.ui.output import printable
 
 WIDTH = 44
 _BAR = 10
+_QUIET_NS = 3_000_000_000
+"""A book without an update for so long says so; whether that is a stall is for the venue's heartbeat to tell."""
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 
 
 def state_word(keeper: BookKeeper, now: int) -> str:
-    """Return the state of a book in words: `live`, `stale 3.2 s`, `crossed`, `syncing`, `broken: gap`."""
+    """Return the state of a book in words: `live`, `stale 3.2 s`, `live, quiet 4.0 s`, `syncing`, `broken: gap`."""
     if keeper.state is State.BROKEN:
         return f"broken: {keeper.reason.partition(':')[0]}"
     if keeper.state is State.SYNCING:
         return "syncing"
     if keeper.stale_since is not None:
         return f"stale {span(max(0, now - keeper.stale_since))}"
-    return "live, crossed" if keeper.is_crossed else "live"
+    if keeper.is_crossed:
+        return "live, crossed"
+    silent = now - keeper.last_recv
+    return f"live, quiet {span(silent)}" if silent >= _QUIET_NS else "live"
 
 
 def _bar(share: float) -> str:
@@ -63,7 +68,7 @@ def ladder(keeper: BookKeeper, flow: Flow | None, now: int, depth: int) -> Rende
         lines += _levels(bids, "green", largest) + padding * (depth - len(bids))
     else:
         lines += [Text(""), Text(printable(reason), style="dim"), *[Text("")] * (2 * depth - 1)]
-    lines.append(_last_trade(flow))
+    lines += [_last_trade(flow), _marks(flow)]
     for line in lines:
         line.no_wrap = True
         line.truncate(WIDTH, overflow="ellipsis", pad=True)
@@ -83,6 +88,14 @@ def _last_trade(flow: Flow | None) -> Text:
     trade = flow.trade
     mark, style = ("▲ buy ", "green") if trade.side == "buy" else ("▼ sell", "red")
     return Text.assemble("last ", (f"{mark} {printable(trade.price)} × {printable(trade.size)}", style))
+
+
+def _marks(flow: Flow | None) -> Text:
+    facts = flow.derivative if flow is not None else None
+    if facts is None:
+        return Text("")
+    named = (("mark", facts.mark), ("index", facts.index), ("funding", facts.funding_rate), ("oi", facts.open_interest))
+    return Text("  ".join(f"{name} {printable(value)}" for name, value in named if value is not None), style="dim")
 
 
 def screen(session: Session, now: int, depth: int, width: int, footer: str) -> RenderableType:
