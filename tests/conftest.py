@@ -21,4 +21,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say loudly when the tests on real frames were skipped."""
     skipped = [report for report in terminalreporter.stats.get("skipped", []) if "REAL FRAMES" in str(report.longrepr)]
     if skipped:
-        terminalreporter.write_line(f"WARNING: {len(skipped)} tests on real frames were SKIPPED: FEEDTAPE_FRAMES is not set", yellow=True)
+        terminalreporter.write_line(
+            f"WARNING: {len(skipped)} tests on real frames were SKIPPED: FEEDTAPE_FRAMES is not set", yellow=True
+        )

@@ -79,6 +79,7 @@ class Flow(msgspec.Struct):
     trade_number: int | None = None
     trade_recv: int = 0
     trade_source: int = 0
+    trades_ahead: list[Trade] = []
     quote_source: int = 0
     quote: Quote | None = None
     trade: Trade | None = None
@@ -109,6 +110,9 @@ class _Exchange(msgspec.Struct):
     status: int = 0
 
 
+TRADES_AHEAD = 10_000
+"""Trades of a newcomer that may wait until the connection before it is gone."""
+
 Resolve = Callable[[str], Venue]
 
 
@@ -131,7 +135,8 @@ class Session:
         self.totals = Totals()
         self.unread: dict[str, int] = {}
         self.losses: list[Loss] = []
-        self._open_losses: dict[str, list[Loss]] = {}
+        self._open_losses: dict[str, list[int]] = {}
+        """Positions in `losses` of those that a resync of their target will end."""
         self.wanting: dict[str, BookKeeper] = {}
         """Books that a snapshot would help, by target; the live feed takes them out as it asks."""
         self.first: int | None = None
@@ -216,16 +221,17 @@ class Session:
     def _note(self, event: Event) -> None:
         if type(event) is Gap:
             self.totals.losses += 1
+            if len(self.losses) >= LOSSES_KEPT:
+                return
             loss = Loss(event.target, event.kind, event.since, None, event.missed, event.detail)
             if event.kind == "trades" or event.target not in self.books:
                 loss.to = event.recv
             else:
-                self._open_losses.setdefault(event.target, []).append(loss)
-            if len(self.losses) < LOSSES_KEPT:
-                self.losses.append(loss)
+                self._open_losses.setdefault(event.target, []).append(len(self.losses))
+            self.losses.append(loss)
         elif type(event) is Resync:
-            for loss in self._open_losses.pop(event.target, ()):
-                loss.to = event.recv
+            for index in self._open_losses.pop(event.target, ()):
+                self.losses[index].to = event.recv
 
     def _keeper(self, target: str, channel: str) -> BookKeeper:
         """The book of a stream. The first book stream of a symbol has the plain name, others carry their channel in it."""
@@ -288,12 +294,31 @@ class Session:
     def _trade(self, event: Trade, connection: int) -> Sequence[Event]:
         flow = self.flows.get(event.target) or self._flow(event.target)
         number, last = event.number, flow.trade_number
-        if number is not None and last is not None and number <= last and connection != flow.trade_source:
-            # While one connection takes over from another both carry each trade.
-            return ()
+        if number is not None and last is not None and connection != flow.trade_source and flow.trade_source:
+            # While one connection takes over from another both carry each trade, and neither is ahead for good.
+            if number <= last:
+                return ()
+            if number > last + 1:
+                if len(flow.trades_ahead) < TRADES_AHEAD:
+                    flow.trades_ahead.append(event)
+                return ()
         flow.trades += 1
         flow.trade = event
         return self._number(flow, event, number, connection)
+
+    def _leave_trades(self, connection: int) -> list[Event]:
+        """The connection that trades came by is gone: go on with what the other one said ahead of it."""
+        known: list[Event] = []
+        for flow in self.flows.values():
+            if flow.trade_source == connection:
+                flow.trade_source = 0
+                ahead, flow.trades_ahead = flow.trades_ahead, []
+                for trade in ahead:
+                    if trade.number is not None and trade.number > (flow.trade_number or 0):
+                        flow.trades += 1
+                        flow.trade = trade
+                        known.extend(self._number(flow, trade, trade.number, 0))
+        return known
 
     def _spent(self, event: SpentTradeId, connection: int) -> Sequence[Event]:
         return self._number(self._flow(event.target), event, event.number, connection)
@@ -370,12 +395,12 @@ class Session:
         self._end_stall(record.connection, record.time)
         if fields.get("final"):
             return ()
-        known: list[Event] = []
+        known = self._leave_trades(record.connection)
         why = f"connection {record.connection} closed by {fields.get('by', '?')}"
         code = fields.get("code")
         why += f", code {code}" if code is not None else ""
         for keeper in self.books.values():
-            known.extend(keeper.leave(record.connection, record.time, why, relieved=bool(fields.get("relieved"))))
+            known.extend(keeper.leave(record.connection, record.time, why, relieved_by=fields.get("relieved_by")))
             if keeper.state is not State.LIVE:
                 self._want(keeper)
         for event in known:
@@ -486,10 +511,7 @@ class Session:
             "totals": build(self.totals),
             "unread": self.unread,
             "losses": [build(loss) for loss in self.losses],
-            "open_losses": {
-                target: [index for index, loss in enumerate(self.losses) if any(loss is one for one in open_ones)]
-                for target, open_ones in self._open_losses.items()
-            },
+            "open_losses": self._open_losses,
             "first": self.first,
         }
 
@@ -508,9 +530,7 @@ class Session:
         self.totals = convert(saved["totals"], Totals)
         self.unread = dict(saved["unread"])
         self.losses = [convert(one, Loss) for one in saved["losses"]]
-        self._open_losses = {
-            target: [self.losses[index] for index in indexes] for target, indexes in saved["open_losses"].items()
-        }
+        self._open_losses = {target: list(indexes) for target, indexes in saved["open_losses"].items()}
         self.first = saved["first"]
 
     def as_json(self) -> dict[str, dict[str, Any]]:

@@ -113,7 +113,7 @@ def test_a_renewal_leaves_no_gap(why: str) -> None:
     asyncio.run(run())
     old, new = (one.connection for one in recording.of(OPEN)[:2])
     (close,) = recording.of(CLOSE, old)
-    assert close.json() == {"code": 1000, "reason": "renewed", "by": "us", "final": False, "relieved": True}
+    assert close.json() == {"code": 1000, "reason": "renewed", "by": "us", "final": False, "relieved_by": new}
     assert recording.of(RECV, new)[0].time < recording.of(RECV, old)[-1].time
     assert recording.session.losses == []
     assert recording.book_is_live

@@ -60,6 +60,7 @@ class BookKeeper:
         "_held",
         "_joined",
         "_standby",
+        "_standby_picture",
         "_standby_source",
         "_waiting",
         "book",
@@ -100,6 +101,7 @@ class BookKeeper:
         self._held: BookSnapshot | None = None
         """A snapshot that came before any delta; the first delta decides whether it is of use."""
         self._standby: deque[BookDelta] = deque()
+        self._standby_picture: BookSnapshot | None = None
         self._standby_source: int | None = None
 
     @property
@@ -162,6 +164,9 @@ class BookKeeper:
         """Take a whole picture: the book becomes it, or it is joined with the deltas that wait."""
         if self.integrity.snapshot != "rest":
             if self.source is not None and self.source != connection:
+                self._begin_standby(connection)
+                self._standby.clear()
+                self._standby_picture = snapshot
                 return ()
             self.source = connection
             self._chain = snapshot.sequence
@@ -193,39 +198,43 @@ class BookKeeper:
             events.extend(self._apply(delta))
         return events
 
-    def leave(self, connection: int, recv: int, why: str, *, relieved: bool = False) -> Sequence[Event]:
-        """Note that a connection is gone. The book goes on with a newcomer's deltas if they join, and breaks otherwise.
+    def leave(self, connection: int, recv: int, why: str, *, relieved_by: int | None = None) -> Sequence[Event]:
+        """Note that a connection is gone. The book goes on with a newcomer's messages if they join, and breaks otherwise.
 
-        `relieved` tells that a newcomer had subscribed before: if it has said nothing yet, its first delta will show whether
+        `relieved_by` names a newcomer that had subscribed before: if it has said nothing yet, its first delta will show whether
         anything is missing.
         """
         if connection == self._standby_source:
-            self._standby.clear()
+            self._begin_standby(0)
             self._standby_source = None
             return ()
         if connection != self.source:
             return ()
-        newcomer, standby = self._standby_source, list(self._standby)
-        self._standby.clear()
+        newcomer, standby, picture = self._standby_source, list(self._standby), self._standby_picture
+        self._begin_standby(0)
         self._standby_source = None
-        self.source = newcomer
-        rule, sequence = self.integrity.sequence, self.book.sequence
-        if self.state is State.LIVE and newcomer is not None and rule is not None and sequence is not None:
-            news = [delta for delta in standby if rule.bridges(sequence, delta) is not Verdict.OLD]
-            if not news or rule.bridges(sequence, news[0]) is Verdict.NEXT:
-                self._chain, self._joined = None, False
-                events: list[Event] = []
-                for delta in news:
-                    events.extend(self.take_delta(delta, newcomer))
-                return events
-        if relieved and newcomer is None and self.state is State.LIVE and rule is not None:
+        self.source = newcomer if newcomer is not None else relieved_by
+        if self.source is None or not (self.is_live and self._can_join(standby, picture, newcomer is None)):
+            events: list[Event] = [self.break_off("disconnect", recv, None, why)]
+        else:
+            events = []
             self._chain, self._joined = None, False
-            return ()
-        lost: list[Event] = [self.break_off("disconnect", recv, None, why)]
         if newcomer is not None:
+            if picture is not None:
+                events.extend(self.take_snapshot(picture, newcomer))
             for delta in standby:
-                lost.extend(self.take_delta(delta, newcomer))
-        return lost
+                events.extend(self.take_delta(delta, newcomer))
+        return events
+
+    def _can_join(self, standby: Sequence[BookDelta], picture: BookSnapshot | None, silent: bool) -> bool:
+        """Whether what a newcomer has said so far continues the book, or may still."""
+        if picture is not None or silent:
+            return True
+        rule, sequence = self.integrity.sequence, self.book.sequence
+        if rule is None or sequence is None:
+            return False
+        verdicts = (rule.bridges(sequence, delta) for delta in standby)
+        return next((verdict for verdict in verdicts if verdict is not Verdict.OLD), Verdict.NEXT) is Verdict.NEXT
 
     def break_off(self, kind: str, recv: int, missed: int | None, reason: str) -> Gap:
         """Turn the book broken: it is emptied, and what follows waits for a snapshot."""
@@ -287,6 +296,8 @@ class BookKeeper:
             self._held = None
             if verdict is Verdict.NEXT:
                 events = self._become(held)
+                if not self.is_live:
+                    return events
                 self._joined = True
                 return [*events, *self._apply(delta)]
             self.counters.snapshots_too_old += 1
@@ -297,13 +308,17 @@ class BookKeeper:
         return ()
 
     def _stand_by(self, delta: BookDelta, connection: int) -> Sequence[Event]:
-        if self._standby_source != connection:
-            self._standby.clear()
-            self._standby_source = connection
+        self._begin_standby(connection)
         if len(self._standby) >= WAITING_LIMIT:
             self._standby.popleft()
         self._standby.append(delta)
         return ()
+
+    def _begin_standby(self, connection: int) -> None:
+        if self._standby_source != connection:
+            self._standby.clear()
+            self._standby_picture = None
+            self._standby_source = connection
 
     def _become(self, snapshot: BookSnapshot) -> Sequence[Event]:
         was_broken = self.state is State.BROKEN
@@ -348,6 +363,7 @@ class BookKeeper:
             "held": msgspec.to_builtins(self._held),
             "waiting": msgspec.to_builtins(list(self._waiting)),
             "standby_source": self._standby_source,
+            "standby_picture": msgspec.to_builtins(self._standby_picture),
             "standby": msgspec.to_builtins(list(self._standby)),
         }
 
@@ -370,5 +386,6 @@ class BookKeeper:
         keeper._held = msgspec.convert(saved["held"], BookSnapshot | None)
         keeper._waiting.extend(msgspec.convert(saved["waiting"], list[BookDelta]))
         keeper._standby_source = saved["standby_source"]
+        keeper._standby_picture = msgspec.convert(saved["standby_picture"], BookSnapshot | None)
         keeper._standby.extend(msgspec.convert(saved["standby"], list[BookDelta]))
         return keeper

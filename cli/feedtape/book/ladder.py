@@ -84,10 +84,17 @@ class Ladder:
         Raises:
             BadFrame: when a level is not a pair of plain decimals.
         """
-        self.prices = {self.sign * KEY[price]: price for price, size in levels if not ZERO[size]}
-        self.order = sorted(self.prices)
-        sizes = dict(levels)
-        self.sizes = {price: sizes[price] for price in self.prices.values()}
+        self.clear()
+        sizes, prices = self.sizes, self.prices
+        for price, size in levels:
+            key = self.sign * KEY[price]
+            spelling = prices.pop(key, None)
+            if spelling is not None:
+                del sizes[spelling]
+            if not ZERO[size]:
+                prices[key] = price
+                sizes[price] = size
+        self.order = sorted(prices)
 
     def truncate(self, depth: int) -> None:
         """Forget all but the best `depth` levels."""

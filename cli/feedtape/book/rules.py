@@ -82,7 +82,8 @@ class Chained:
         """See `SequenceRule.follows`."""
         if delta.prev == last:
             return Verdict.NEXT
-        return Verdict.OLD if delta.last is not None and delta.last <= last else Verdict.GAP
+        repeated = delta.last is not None and delta.last <= last and (delta.prev is None or delta.prev < last)
+        return Verdict.OLD if repeated else Verdict.GAP
 
     def bridges(self, sequence: int, delta: BookDelta) -> Verdict:
         """See `SequenceRule.bridges`."""

@@ -82,7 +82,7 @@ class Connection(asyncio.Protocol):
         self._fragments = Fragments()
         self._asked: tuple[int, str] | None = None
         self._final = False
-        self._relieved = False
+        self._relieved_by: int | None = None
         self._fault: str | None = None
         self._timer: asyncio.TimerHandle | None = None
 
@@ -242,12 +242,12 @@ class Connection(asyncio.Protocol):
         *,
         code: int = 1000,
         final: bool = False,
-        relieved: bool = False,
+        relieved_by: int | None = None,
         within_s: float = CLOSE_WITHIN_S,
     ) -> None:
-        """Begin to close. Nothing is lost by it when the recording ends (`final`) or another took its place (`relieved`)."""
+        """Begin to close. Nothing is lost by it when the recording ends (`final`) or another took its place."""
         self._final = self._final or final
-        self._relieved = self._relieved or relieved
+        self._relieved_by = self._relieved_by or relieved_by
         if self.closed.done():
             return
         if self.is_open:
@@ -296,7 +296,7 @@ class Connection(asyncio.Protocol):
     def _write_close(self, exc: Exception | None) -> None:
         if self.opened_at and self.ended is None:
             self.ended = ending(self._protocol, self._asked, self._fault, exc)
-            self._log.closed(*self.ended, final=self._final, relieved=self._relieved)
+            self._log.closed(*self.ended, final=self._final, relieved_by=self._relieved_by)
 
     def _report_fault(self, error: Exception) -> None:
         """Record once why we end the connection; the protocol has already said so to the venue."""

@@ -131,7 +131,7 @@ class Line:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(subscription.run())]
             if self._old:
-                tasks.append(group.create_task(self._relieve(subscription)))
+                tasks.append(group.create_task(self._relieve(subscription, connection.number)))
             end = await self._watch(connection, subscription)
             for task in tasks:
                 task.cancel()
@@ -175,7 +175,7 @@ class Line:
             self._patience = min(_PATIENCE_LIMIT, self._patience * 2)
         return finding
 
-    async def _relieve(self, subscription: Subscription) -> None:
+    async def _relieve(self, subscription: Subscription, newcomer: int) -> None:
         """Close the old connections once the new one delivers what they delivered."""
         while not subscription.complete.is_set():
             try:
@@ -185,7 +185,7 @@ class Line:
                 if subscription.delivered:
                     break
         for old in self._old:
-            old.close("renewed", relieved=True)
+            old.close("renewed", relieved_by=newcomer)
         for old in self._old:
             await old.wait_closed()
 

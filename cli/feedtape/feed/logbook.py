@@ -40,10 +40,10 @@ class Logbook:
         """Write what went wrong."""
         return self._note(ERROR, self._where | {"message": message} | (details or {}))
 
-    def closed(self, code: int, reason: str, by: str, *, final: bool, relieved: bool) -> bool:
+    def closed(self, code: int, reason: str, by: str, *, final: bool, relieved_by: int | None) -> bool:
         """Write how the connection ended."""
         fields = {"code": code, "reason": reason, "by": by, "final": final}
-        return self._note(CLOSE, fields | ({"relieved": True} if relieved else {}))
+        return self._note(CLOSE, fields | ({} if relieved_by is None else {"relieved_by": relieved_by}))
 
     def _note(self, kind: bytes, fields: dict[str, Any]) -> bool:
         return self._write(note(self._clock.now(), kind, fields, self._number))

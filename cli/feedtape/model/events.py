@@ -13,6 +13,10 @@ Levels = list[tuple[str, str]]
 """Price levels as the venue sends them: price and size each, size zero deletes."""
 
 
+_TIMES = frozenset({"funding_time", "since"})
+"""Fields beyond `recv` and `time` that are times; JSON numbers cannot hold ns."""
+
+
 class Event(msgspec.Struct, frozen=True, gc=False):
     """Something that a frame said about a target."""
 
@@ -28,7 +32,7 @@ class Event(msgspec.Struct, frozen=True, gc=False):
         for name in self.__struct_fields__[3:]:
             value = getattr(self, name)
             if value is not None and value != "":
-                fields[name] = value
+                fields[name] = str(value) if name in _TIMES else value
         return fields
 
 

@@ -11,7 +11,8 @@ Sources, cited below by letter:
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, ClassVar, NamedTuple, TypeVar
+from functools import cache
+from typing import Annotated, Any, ClassVar, NamedTuple, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
 import msgspec
@@ -43,6 +44,11 @@ from feedtape.venues.contract import ConnectionPlan, Heartbeat, Limits, Request,
 _PARTIAL = re.compile(r"depth(5|10|20)(?:@|$)")
 _MICROSECONDS_FROM = 100_000_000_000_000
 _COMBINED = b'{"stream":"'
+_LONGEST_STREAM = 200
+_LATEST_NS = 2**63 - 1
+
+_Id = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+_Time = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 _STREAMS_A_MESSAGE = 100
 _ROUTES_REMEMBERED = 4096
 
@@ -59,67 +65,67 @@ class _Shape(msgspec.Struct, gc=False):
 
 class _Depth(_Shape):
     s: str
-    E: int
-    U: int
-    u: int
+    E: _Time
+    U: _Id
+    u: _Id
     b: Levels
     a: Levels
-    pu: int | None = None
-    T: int | None = None
+    pu: _Id | None = None
+    T: _Time | None = None
 
 
 class _PartialFutures(_Shape):
     """Futures send partial books with the fields of a diff; each is the whole top all the same [U]."""
 
-    u: int
+    u: _Id
     b: Levels
     a: Levels
-    T: int | None = None
+    T: _Time | None = None
 
 
 class _Snapshot(_Shape):
-    lastUpdateId: int
+    lastUpdateId: _Id
     bids: Levels
     asks: Levels
-    T: int | None = None
+    T: _Time | None = None
 
 
 class _BookTicker(_Shape):
-    u: int
+    u: _Id
     s: str
     b: str
     B: str
     a: str
     A: str
-    T: int | None = None
+    T: _Time | None = None
 
 
 class _Trade(_Shape):
     s: str
-    t: int
+    t: _Id
     p: str
     q: str
     m: bool
     """Whether the buyer was the maker, so that the aggressor sold."""
-    E: int
-    T: int | None = None
+    E: _Time
+    T: _Time | None = None
     X: str = "MARKET"
 
 
 class _MarkPrice(_Shape):
     s: str
-    E: int
+    E: _Time
     p: str
     i: str | None = None
     """Missing in old captures."""
     r: str = ""
     """Empty for dated contracts, which have no funding [C]."""
-    T: int = 0
+    T: _Time = 0
 
 
 class _Ticker(_Shape):
     s: str
-    E: int
+    E: _Time
     c: str
 
 
@@ -130,16 +136,39 @@ class _Order(_Shape):
     p: str
     ap: str
     z: str
-    T: int
+    T: _Time
 
 
 class _ForceOrder(_Shape):
     o: _Order
 
 
+class _Filter(_Shape):
+    filterType: str
+    tickSize: str | None = None
+    stepSize: str | None = None
+
+
+class _Symbol(_Shape):
+    symbol: str
+    baseAsset: str
+    quoteAsset: str
+    filters: list[_Filter]
+    status: str | None = None
+    contractStatus: str | None = None
+    """COIN-M's name for the status [C]."""
+    contractType: str | None = None
+    contractSize: _Id | None = None
+    deliveryDate: _Time = 0
+
+
+class _ExchangeInfo(_Shape):
+    symbols: list[_Symbol]
+
+
 class _OpenInterest(_Shape):
     openInterest: str
-    time: int | None = None
+    time: _Time | None = None
 
 
 _Item = TypeVar("_Item")
@@ -148,7 +177,7 @@ _Item = TypeVar("_Item")
 class _Reader(NamedTuple):
     """How to read one kind of message: its shape, and what makes events of it."""
 
-    shape: type[Any]
+    shape: Any
     read: Callable[[Any, int, str, str], Sequence[Event]]
 
 
@@ -161,8 +190,9 @@ class _Route(NamedTuple):
     channel: str
 
 
-def _frame_of(shape: type[Any]) -> type[Any]:
-    return msgspec.defstruct("Frame", [("data", shape)], gc=False)
+@cache
+def _decoder(shape: Any) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(msgspec.defstruct("Frame", [("data", shape)], gc=False))
 
 
 def _elsewhere(symbol: str, target: str) -> BadFrame:
@@ -170,7 +200,10 @@ def _elsewhere(symbol: str, target: str) -> BadFrame:
 
 
 def _ns(value: int) -> int:
-    return value * (1_000 if value >= _MICROSECONDS_FROM else 1_000_000)
+    time = value * (1_000 if value >= _MICROSECONDS_FROM else 1_000_000)
+    if time > _LATEST_NS:
+        raise BadFrame(f"a time beyond the year 2262: {value}")
+    return time
 
 
 def _ns_or_none(value: int | None) -> int | None:
@@ -195,6 +228,7 @@ class _BinanceFamily(Venue):
 
     def __init__(self) -> None:
         self._routes: dict[bytes, _Route] = {}
+        self._prefix = len(self.name) + 1
         self._readers: dict[str, _Reader] = {
             "depthUpdate": _Reader(_Depth, self._depth),
             "trade": _Reader(_Trade, self._trade),
@@ -219,7 +253,7 @@ class _BinanceFamily(Venue):
             message = orjson.loads(payload)
             if type(message) not in (dict, list):
                 raise BadFrame("a frame that is neither an object nor a list")
-            if "stream" in message and type(message) is dict:
+            if type(message) is dict and type(message.get("stream")) is str:
                 return self.decode(orjson.dumps({"stream": message["stream"], "data": message["data"]}), recv)
             return self._bare(message, recv)
         except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
@@ -228,6 +262,8 @@ class _BinanceFamily(Venue):
             raise BadFrame(f"{type(error).__name__}: {error}") from error
 
     def _route(self, stream: bytes) -> _Route:
+        if len(stream) > _LONGEST_STREAM:
+            raise BadFrame(f"a stream name of {len(stream)} bytes")
         symbol, _, channel = stream.decode().partition("@")
         name = channel.partition("@")[0]
         if _PARTIAL.match(channel):
@@ -242,23 +278,24 @@ class _BinanceFamily(Venue):
             }.get("" if symbol.startswith("!") else name, _Reader(Any, self._by_kind))
         if len(self._routes) >= _ROUTES_REMEMBERED:
             self._routes.clear()
-        decoder = msgspec.json.Decoder(_frame_of(reader.shape))
-        route = _Route(decoder.decode, reader.read, f"{self.name}:{symbol.upper()}", channel)
+        route = _Route(_decoder(reader.shape).decode, reader.read, f"{self.name}:{symbol.upper()}", channel)
         self._routes[stream] = route
         return route
 
     def _by_kind(self, data: Any, recv: int, target: str, channel: str) -> Sequence[Event]:
         """Read what names its own kind: bare messages, and streams that carry many symbols."""
         if type(data) is list:
-            return [event for item in data for event in self._by_kind(item, recv, target, channel)]
+            return [event for item in data for event in self._by_kind(item, recv, "", channel)]
         kind = data["e"]
         if kind == "serverShutdown":
             return (Status("", recv, _ns(data["E"]), "the venue announces a shutdown", True),)
         reader = self._readers.get(kind)
         if reader is None:
             return (Unread(target, recv, None, str(kind)),)
-        symbol = data["o"]["s"] if kind == "forceOrder" else data["s"]
-        return reader.read(msgspec.convert(data, reader.shape), recv, f"{self.name}:{symbol}", channel)
+        named = f"{self.name}:{data['o']['s'] if kind == 'forceOrder' else data['s']}"
+        if target and named != target and not target.startswith(f"{self.name}:!"):
+            raise _elsewhere(named, target)
+        return reader.read(msgspec.convert(data, reader.shape), recv, named, channel)
 
     def _bare(self, message: Any, recv: int) -> Sequence[Event]:
         if type(message) is list or "e" in message:
@@ -276,7 +313,7 @@ class _BinanceFamily(Venue):
         raise BadFrame("a frame that names neither stream nor event")
 
     def _depth(self, data: _Depth, recv: int, target: str, channel: str) -> Sequence[Event]:
-        if not target.endswith(data.s):
+        if target[self._prefix :] != data.s:
             raise _elsewhere(data.s, target)
         time = _ns(data.T or data.E)
         return (BookDelta(target, recv, time, channel or "depth", data.b, data.a, data.U, data.u, data.pu),)
@@ -285,13 +322,16 @@ class _BinanceFamily(Venue):
         return (BookSnapshot(target, recv, _ns_or_none(data.T), channel, data.b, data.a, data.u),)
 
     def _snapshot(self, data: _Snapshot, recv: int, target: str, channel: str) -> Sequence[Event]:
+        # A symbol that never had an order has the id -1; with levels it would be a contradiction.
+        if data.lastUpdateId < 0 and (data.bids or data.asks):
+            raise BadFrame("a snapshot with levels and without an update id")
         return (BookSnapshot(target, recv, _ns_or_none(data.T), channel, data.bids, data.asks, data.lastUpdateId),)
 
     def _wrapped_snapshot(self, data: _Snapshot, recv: int, target: str, channel: str) -> Sequence[Event]:
         return self._snapshot(data, recv, target, "")
 
     def _quote(self, data: _BookTicker, recv: int, target: str, channel: str) -> Sequence[Event]:
-        if not target.endswith(data.s):
+        if target[self._prefix :] != data.s:
             raise _elsewhere(data.s, target)
         no_bid, no_ask = ZERO[data.B], ZERO[data.A]
         if ZERO[data.b] or ZERO[data.a] or no_bid or no_ask:
@@ -305,7 +345,7 @@ class _BinanceFamily(Venue):
         return Quote(target, recv, _ns_or_none(data.T), bid, bid_size, ask, ask_size, data.u)
 
     def _trade(self, data: _Trade, recv: int, target: str, channel: str) -> Sequence[Event]:
-        if not target.endswith(data.s):
+        if target[self._prefix :] != data.s:
             raise _elsewhere(data.s, target)
         time, number = _ns(data.T or data.E), data.t
         # Futures: insurance fund and liquidation plumbing, and spent ids with zeros, are no trades of the market.
@@ -412,25 +452,23 @@ class _BinanceFamily(Venue):
     def instruments(self, body: bytes) -> list[Instrument]:
         """Read `exchangeInfo`. Tick and lot come from the filters; the precision fields are display hints [S][U]."""
         try:
-            return [self._instrument(entry) for entry in orjson.loads(body)["symbols"]]
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise BadFrame(f"instruments: {type(error).__name__}: {error}") from error
+            return [self._instrument(entry) for entry in msgspec.json.decode(body, type=_ExchangeInfo).symbols]
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise BadFrame(f"instruments: {error}") from error
 
-    def _instrument(self, entry: dict[str, Any]) -> Instrument:
-        filters = {rule["filterType"]: rule for rule in entry["filters"]}
-        contract = entry.get("contractType")
+    def _instrument(self, entry: _Symbol) -> Instrument:
+        contract = entry.contractType
         kind = "spot" if contract is None else "perpetual" if "PERPETUAL" in contract else "future"
-        size = entry.get("contractSize")
         return Instrument(
-            symbol=entry["symbol"],
+            symbol=entry.symbol,
             kind=kind,
-            base=entry["baseAsset"],
-            quote=entry["quoteAsset"],
-            tick=filters.get("PRICE_FILTER", {}).get("tickSize"),
-            lot=filters.get("LOT_SIZE", {}).get("stepSize"),
-            multiplier=None if size is None else str(size),
-            expiry=_ns(entry["deliveryDate"]) if kind == "future" and entry.get("deliveryDate") else None,
-            status=entry.get("status", entry.get("contractStatus")),
+            base=entry.baseAsset,
+            quote=entry.quoteAsset,
+            tick=next((rule.tickSize for rule in entry.filters if rule.filterType == "PRICE_FILTER"), None),
+            lot=next((rule.stepSize for rule in entry.filters if rule.filterType == "LOT_SIZE"), None),
+            multiplier=None if entry.contractSize is None else str(entry.contractSize),
+            expiry=_ns(entry.deliveryDate) if kind == "future" and entry.deliveryDate else None,
+            status=entry.status or entry.contractStatus,
         )
 
 
