@@ -14,11 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from feedtape import session as session_module
 from feedtape.book.keeper import State
 from feedtape.model.events import Event, Gap, Resync, Status
 from feedtape.model.records import BODY, CLOCK, DIGEST, DROP, ERROR, MARKER, RECV_BINARY, REQUEST, STALL, Record, note
-from feedtape.session import Session
+from feedtape.session import Session, losses
 from feedtape.venues import registry
 from venues import binance_feed
 from venues.binance_feed import built, everything, mixed
@@ -207,7 +206,7 @@ def test_frames_that_were_dropped_here_are_our_loss() -> None:
 
 
 def test_losses_are_listed_up_to_a_limit_and_counted_beyond(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session_module, "LOSSES_KEPT", 3)
+    monkeypatch.setattr(losses, "LOSSES_KEPT", 3)
     tape = live()
     for _ in range(5):
         tape.feed(frame(0, 1, b"?"))
@@ -216,7 +215,7 @@ def test_losses_are_listed_up_to_a_limit_and_counted_beyond(monkeypatch: pytest.
 
 
 def test_a_book_that_stays_broken_does_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session_module, "LOSSES_KEPT", 10)
+    monkeypatch.setattr(losses, "LOSSES_KEPT", 10)
     tape = live()
     for number in range(100):
         tape.delta(1000 + number * 10, 1001 + number * 10)

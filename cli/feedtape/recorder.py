@@ -12,7 +12,7 @@ from feedtape import __version__
 from feedtape.model.events import Event, Gap, Resync
 from feedtape.model.records import DIGEST, END, GAP, HEADER, KEYFRAME, RESYNC, Record, note
 from feedtape.session import Session
-from feedtape.tape.format import FORMAT
+from feedtape.tape.format import FORMAT, MAX_LINE
 from feedtape.tape.writer import TapeWriter
 
 DIGEST_NS = 60 * 1_000_000_000
@@ -76,7 +76,10 @@ class Recorder:
         return events
 
     def _keyframe(self, time: int) -> None:
-        self._write(note(time, KEYFRAME, self.session.keyframe()))
+        keyframe = note(time, KEYFRAME, self.session.keyframe())
+        # Without it a reader begins at an earlier one; with a line that long it could not read the tape at all.
+        if len(keyframe.payload) < MAX_LINE // 2:
+            self._write(keyframe)
         self._next_keyframe = time + self._keyframe_ns
         self._keyframe_at_bytes = self.session.totals.bytes + self._keyframe_bytes
 

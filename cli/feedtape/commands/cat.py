@@ -32,7 +32,7 @@ def cat(
 
     from feedtape.replay.listing import Filter, lines_of
     from feedtape.replay.playback import Playback
-    from feedtape.ui.output import warn
+    from feedtape.ui.output import safe_json, warn
 
     playback = Playback(tape)
     wanted = Filter(
@@ -43,7 +43,7 @@ def cat(
     )
     out = sys.stdout.buffer
     for line in islice(lines_of(playback, wanted, events=events, raw=raw), limit):
-        out.write(line + b"\n")
+        out.write((line if raw else safe_json(line)) + b"\n")
     out.flush()
     whole = limit is None and to is None
     if whole and playback.cut is not None:

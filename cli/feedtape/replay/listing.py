@@ -60,7 +60,7 @@ def lines_of(playback: Playback, wanted: Filter, *, events: bool, raw: bool) -> 
             yield from _events(said, wanted, targets)
         elif not wanted.kinds or record.kind.decode() in wanted.kinds:
             yield record.payload if raw else _record(record)
-    if wanted.only and not targets:
+    if wanted.only and not targets and wanted.until is None:
         held = [*playback.session.books, *playback.session.flows]
         for one in wanted.only:
             match_target(one, dict.fromkeys(held))

@@ -9,10 +9,11 @@ from feedtape.errors import UsageError
 _CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?")
 _OFFSET = re.compile(r"([+-])(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 _PERCENT = re.compile(r"(\d+(?:\.\d+)?)%")
-_UNIX = re.compile(r"\d{9,19}(?:\.\d{1,9})?")
+_UNIX = re.compile(r"(\d{9,10}|\d{13}|\d{16}|\d{19})(?:\.\d{1,9})?")
 _RFC3339 = re.compile(r"(\d{4}-\d{2}-\d{2})[Tt ](\d{2}:\d{2}(?::\d{2})?)(?:\.(\d{1,9}))?([Zz]|[+-]\d{2}:\d{2})?")
 _UNITS = {"ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9, "d": 86400 * 10**9}
 _DAY = 86400 * 10**9
+_YEAR_10000 = 253_402_300_800 * 10**9
 
 
 def parse_time(text: str, first: int, last: int) -> int:
@@ -32,6 +33,8 @@ def parse_time(text: str, first: int, last: int) -> int:
         return first + int((last - first) * Decimal(match[1]) / 100)
     if match := _CLOCK.fullmatch(text):
         hours, minutes, seconds = int(match[1]), int(match[2]), int(match[3] or 0)
+        if hours > 23 or minutes > 59 or seconds > 59:
+            raise UsageError(f"no such time of day: {text!r}")
         moment = first - first % _DAY + ((hours * 60 + minutes) * 60 + seconds) * 10**9 + int((match[4] or "0").ljust(9, "0"))
         # A time without fraction means the whole of its second, so one just before the start is still today's.
         return moment if moment + 10**9 > first else moment + _DAY
@@ -42,24 +45,25 @@ def parse_time(text: str, first: int, last: int) -> int:
         except ValueError as error:
             raise UsageError(f"not a time: {text!r} ({error})") from error
         return moment_s * 10**9 + int((match[3] or "0").ljust(9, "0"))
-    if _UNIX.fullmatch(text):
-        whole, _, fraction = text.partition(".")
-        scale = 10 ** max(0, 19 - max(len(whole), 10)) if len(whole) > 10 else 10**9
-        return int(whole) * scale + (int(fraction.ljust(9, "0")) if fraction and scale == 10**9 else 0)
+    if match := _UNIX.fullmatch(text):
+        # Seconds, or milli-, micro- or nanoseconds: the number of digits tells which.
+        return int(Decimal(text) * 10 ** (19 - max(len(match[1]), 10)))
     raise UsageError(
         f"not a time: {text!r}", hint="2026-11-23T10:15:02Z, 10:15:02, +90s from the start, -5m from the end, 40%, or Unix time"
     )
 
 
 def iso(time: int) -> str:
-    """Return ns since 1970 as RFC 3339 with milliseconds."""
+    """Return ns since 1970 as RFC 3339 with milliseconds; a time that no calendar holds, as the number."""
+    if not 0 <= time < _YEAR_10000:
+        return f"{time} ns"
     moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=time // 1000)
     return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{time // 1_000_000 % 1000:03d}Z"
 
 
 def clock(time: int) -> str:
     """Return the time of day with milliseconds."""
-    return iso(time)[11:]
+    return iso(time)[11:] if 0 <= time < _YEAR_10000 else iso(time)
 
 
 def span(ns: int) -> str:

@@ -40,13 +40,15 @@ class TapeReader:
         self.complete = False
         self.damage: str | None = None
         try:
+            # Opening a pipe would wait for its writer.
+            if not stat.S_ISREG(path.stat().st_mode):
+                raise TapeError(f"{path} is not a file")
             self._file: IO[bytes] = path.open("rb")
-            mode = path.stat().st_mode
         except OSError as error:
+            if isinstance(error, TapeError):
+                raise
             raise TapeError(f"{path} cannot be read: {error.strerror}") from error
         try:
-            if not stat.S_ISREG(mode):
-                raise TapeError(f"{path} is not a file")
             self.size = path.stat().st_size
             check_signature(self._file.read(len(signature())), str(path))
             self._index = self._read_index()
@@ -117,10 +119,11 @@ class TapeReader:
         raise TapeError(f"{self.path} holds no header: it was cut before anything reached it")
 
     def keyframe_before(self, time: int) -> Block | None:
-        """Return the last block that begins with a keyframe of at most that time; None: read from the start."""
+        """Return the last block that begins with a keyframe before that time; None: read from the start."""
         found = None
         for block in self.blocks:
-            if block.first > time:
+            # A keyframe of that very time may come after other records of that time.
+            if block.first >= time:
                 break
             if block.keyframe:
                 found = block
@@ -143,22 +146,37 @@ class TapeReader:
         """Yield whole lines, without their newlines, a piece of the tape at a time."""
         self.complete = False
         self.damage = None
-        self._file.seek(start.offset if start else 0)
         rest = b""
-        with zstandard.ZstdDecompressor().stream_reader(self._file, read_across_frames=True, closefd=False) as stream:
-            while True:
-                try:
-                    piece = stream.read(_PIECE)
-                except zstandard.ZstdError as error:
-                    self.damage = f"a damaged block: {error}"
-                    return
-                if not piece:
-                    break
+        try:
+            for piece in self._blocks_from(start) if self._index else self._stream():
                 lines = (rest + piece).split(b"\n") if rest else piece.split(b"\n")
                 rest = lines.pop()
                 if len(rest) > MAX_LINE:
                     self.damage = f"a line of more than {MAX_LINE} bytes"
                     return
                 yield lines
+        except zstandard.ZstdError as error:
+            self.damage = f"a damaged block: {error}"
+            return
         if rest:
             self.damage = "a line that ends in the middle"
+
+    def _blocks_from(self, start: Block | None) -> Iterator[bytes]:
+        """Decompress whole blocks, each checked by its checksum before any of it is used."""
+        decompressor = zstandard.ZstdDecompressor()
+        first = start.offset if start else 0
+        for block in self.blocks:
+            if block.offset >= first:
+                if block.raw_size > MAX_LINE + _PIECE:
+                    raise zstandard.ZstdError(f"a block of {block.raw_size} bytes")
+                data = decompressor.decompress(self._read_at(block.offset, block.size), max_output_size=block.raw_size)
+                if len(data) != block.raw_size:
+                    raise zstandard.ZstdError("a block of another size than the index says")
+                yield data
+
+    def _stream(self) -> Iterator[bytes]:
+        """Decompress what is there, which may end anywhere."""
+        self._file.seek(0)
+        with zstandard.ZstdDecompressor().stream_reader(self._file, read_across_frames=True, closefd=False) as stream:
+            while piece := stream.read(_PIECE):
+                yield piece

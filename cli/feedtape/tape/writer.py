@@ -92,6 +92,9 @@ class TapeWriter:
         flags = os.O_CREAT | os.O_WRONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise TapeError(f"{path} cannot be written: {error.strerror}") from error
+        try:
             descriptor = os.open(path, flags if overwrite else flags | os.O_EXCL, 0o644)
         except FileExistsError:
             hint = "add --overwrite, or leave out -o to get a dated name"

@@ -1,5 +1,6 @@
 """Where output goes: results to stdout, words about them to stderr."""
 
+import re
 import sys
 from typing import Any
 
@@ -31,8 +32,16 @@ def put(text: str) -> None:
     sys.stdout.write(text + "\n")
 
 
+_CONTROLS = re.compile(rb"\x7f|\xc2[\x80-\x9f]")
+
+
+def safe_json(text: bytes) -> bytes:
+    """Return JSON with the control characters escaped that JSON lets stand: to a terminal U+009B is as good as escape and [."""
+    return _CONTROLS.sub(lambda match: b"\\u00%02x" % match[0][-1], text)
+
+
 def put_json(value: Any, *, indent: bool = True) -> None:
     """Print a JSON value; one line when `indent` is false."""
     import orjson
 
-    put(orjson.dumps(value, option=orjson.OPT_INDENT_2 if indent else None).decode())
+    put(safe_json(orjson.dumps(value, option=orjson.OPT_INDENT_2 if indent else None)).decode())

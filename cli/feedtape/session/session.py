@@ -12,7 +12,7 @@ import msgspec
 import orjson
 
 from feedtape.book.keeper import BookKeeper, State
-from feedtape.errors import BadFrame
+from feedtape.errors import BadFrame, FeedtapeError, TapeError
 from feedtape.model.events import (
     BookDelta,
     BookSnapshot,
@@ -43,47 +43,9 @@ from feedtape.model.records import (
     STALL,
     Record,
 )
+from feedtape.session.flows import Flows
+from feedtape.session.losses import Loss, Losses
 from feedtape.venues.contract import Venue, path_of
-
-LOSSES_KEPT = 10_000
-"""Losses that are listed one by one; more are only counted, so that a feed that breaks all day cannot fill the memory."""
-
-
-class Loss(msgspec.Struct):
-    """One stretch in which something was lost. `to` is when the target was whole again; None: it never was."""
-
-    target: str
-    kind: str
-    since: int
-    to: int | None
-    missed: int | None
-    detail: str = ""
-
-    def as_json(self) -> dict[str, Any]:
-        """The loss as JSON values."""
-        return {
-            "target": self.target or None,
-            "kind": self.kind,
-            "from": str(self.since),
-            "to": None if self.to is None else str(self.to),
-            "missed": self.missed,
-            "detail": self.detail,
-        }
-
-
-class Flow(msgspec.Struct):
-    """What a target had besides its book."""
-
-    trades: int = 0
-    quotes: int = 0
-    trade_number: int | None = None
-    trade_recv: int = 0
-    trade_source: int = 0
-    trades_ahead: list[Trade] = []
-    quote_source: int = 0
-    quote: Quote | None = None
-    trade: Trade | None = None
-    derivative: Derivative | None = None
 
 
 class Totals(msgspec.Struct):
@@ -110,9 +72,6 @@ class _Exchange(msgspec.Struct):
     status: int = 0
 
 
-TRADES_AHEAD = 10_000
-"""Trades of a newcomer that may wait until the connection before it is gone."""
-
 Resolve = Callable[[str], Venue]
 
 
@@ -128,15 +87,14 @@ class Session:
         self._stalled: dict[int, int] = {}
         self.books: dict[str, BookKeeper] = {}
         """Every book by its target, in the order in which they appeared."""
-        self.flows: dict[str, Flow] = {}
+        self._flows = Flows(self._know)
+        self.flows = self._flows.by_target
         self.instruments: dict[str, Instrument] = {}
         """Facts of every target that has a book or a flow, from the instrument lists that went by."""
         self._lists: dict[str, dict[str, Instrument]] = {}
         self.totals = Totals()
         self.unread: dict[str, int] = {}
-        self.losses: list[Loss] = []
-        self._open_losses: dict[str, list[int]] = {}
-        """Positions in `losses` of those that a resync of their target will end."""
+        self._losses = Losses()
         self.wanting: dict[str, BookKeeper] = {}
         """Books that a snapshot would help, by target; the live feed takes them out as it asks."""
         self.first: int | None = None
@@ -144,10 +102,10 @@ class Session:
         self._of_event: dict[type[Event], Callable[[Any, int], Sequence[Event]]] = {
             BookDelta: self._delta,
             BookSnapshot: self._snapshot,
-            Trade: self._trade,
-            SpentTradeId: self._spent,
-            Quote: self._quote,
-            Derivative: self._derivative,
+            Trade: self._flows.trade,
+            SpentTradeId: self._flows.spent,
+            Quote: self._flows.quote,
+            Derivative: self._flows.derivative,
             Refused: self._refused,
             Unread: self._unread,
         }
@@ -169,12 +127,24 @@ class Session:
         """Take the next record; return what it says and what became known by it.
 
         Records of kinds that carry nothing for a book (clock, marker, pings) change nothing.
+
+        Raises:
+            TapeError: when a note is not what the format says; a frame never raises.
         """
         self.last = record.time
         if record.kind == RECV:
             return self._received(record)
         handler = self._of_kind.get(record.kind)
-        return handler(record) if handler is not None else ()
+        if handler is None:
+            return ()
+        try:
+            return handler(record)
+        except FeedtapeError:
+            raise
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            # Our own notes are never like that: somebody else's tape, or a damaged one.
+            kind = record.kind.decode(errors="replace")
+            raise TapeError(f"a {kind} record at {record.time} cannot be read: {type(error).__name__}: {error}") from error
 
     # -- frames
 
@@ -221,17 +191,9 @@ class Session:
     def _note(self, event: Event) -> None:
         if type(event) is Gap:
             self.totals.losses += 1
-            if len(self.losses) >= LOSSES_KEPT:
-                return
-            loss = Loss(event.target, event.kind, event.since, None, event.missed, event.detail)
-            if event.kind == "trades" or event.target not in self.books:
-                loss.to = event.recv
-            else:
-                self._open_losses.setdefault(event.target, []).append(len(self.losses))
-            self.losses.append(loss)
+            self._losses.note(event, lasts=event.kind != "trades" and event.target in self.books)
         elif type(event) is Resync:
-            for index in self._open_losses.pop(event.target, ()):
-                self.losses[index].to = event.recv
+            self._losses.note(event, lasts=False)
 
     def _keeper(self, target: str, channel: str) -> BookKeeper:
         """The book of a stream. The first book stream of a symbol has the plain name, others carry their channel in it."""
@@ -284,91 +246,6 @@ class Session:
                     self._want(keeper)
         return known
 
-    def _flow(self, target: str) -> Flow:
-        flow = self.flows.get(target)
-        if flow is None:
-            flow = self.flows[target] = Flow()
-            self._know(target)
-        return flow
-
-    def _trade(self, event: Trade, connection: int) -> Sequence[Event]:
-        flow = self.flows.get(event.target) or self._flow(event.target)
-        number, last = event.number, flow.trade_number
-        if number is not None and last is not None and connection != flow.trade_source and flow.trade_source:
-            # While one connection takes over from another both carry each trade, and neither is ahead for good.
-            if number <= last:
-                return ()
-            if number > last + 1:
-                if len(flow.trades_ahead) < TRADES_AHEAD:
-                    flow.trades_ahead.append(event)
-                return ()
-        flow.trades += 1
-        flow.trade = event
-        return self._number(flow, event, number, connection)
-
-    def _leave_trades(self, connection: int) -> list[Event]:
-        """The connection that trades came by is gone: go on with what the other one said ahead of it."""
-        known: list[Event] = []
-        for flow in self.flows.values():
-            if flow.trade_source == connection:
-                flow.trade_source = 0
-                ahead, flow.trades_ahead = flow.trades_ahead, []
-                for trade in ahead:
-                    if trade.number is not None and trade.number > (flow.trade_number or 0):
-                        flow.trades += 1
-                        flow.trade = trade
-                        known.extend(self._number(flow, trade, trade.number, 0))
-        return known
-
-    def _spent(self, event: SpentTradeId, connection: int) -> Sequence[Event]:
-        return self._number(self._flow(event.target), event, event.number, connection)
-
-    def _number(self, flow: Flow, event: Event, number: int | None, connection: int) -> Sequence[Event]:
-        """Trade numbers have no holes: a hole is trades that were not seen."""
-        last, since = flow.trade_number, flow.trade_recv
-        if number is None or (last is not None and number <= last):
-            return ()
-        flow.trade_number = number
-        flow.trade_recv = event.recv
-        flow.trade_source = connection
-        if last is None or number == last + 1:
-            return ()
-        return (
-            Gap(
-                event.target,
-                event.recv,
-                None,
-                "trades",
-                since,
-                number - last - 1,
-                f"trade {last} is followed by {number}",
-            ),
-        )
-
-    def _quote(self, event: Quote, connection: int) -> Sequence[Event]:
-        flow = self.flows.get(event.target) or self._flow(event.target)
-        last = flow.quote
-        if last is not None and connection != flow.quote_source:
-            # While one connection takes over from another both carry each quote.
-            if event.sequence is not None and last.sequence is not None and event.sequence <= last.sequence:
-                return ()
-            flow.quote_source = connection
-        elif last is None:
-            flow.quote_source = connection
-        flow.quotes += 1
-        flow.quote = event
-        return ()
-
-    def _derivative(self, event: Derivative, connection: int) -> Sequence[Event]:
-        flow = self._flow(event.target)
-        old = flow.derivative
-        if old is None:
-            flow.derivative = event
-            return ()
-        said = {name: value for name in event.__struct_fields__ if (value := getattr(event, name)) is not None}
-        flow.derivative = msgspec.structs.replace(old, **said)
-        return ()
-
     def _refused(self, event: Refused, connection: int) -> Sequence[Event]:
         self.totals.refused += 1
         return ()
@@ -395,7 +272,7 @@ class Session:
         self._end_stall(record.connection, record.time)
         if fields.get("final"):
             return ()
-        known = self._leave_trades(record.connection)
+        known = self._flows.leave(record.connection)
         why = f"connection {record.connection} closed by {fields.get('by', '?')}"
         code = fields.get("code")
         why += f", code {code}" if code is not None else ""
@@ -456,7 +333,7 @@ class Session:
 
     def _silent(self, record: Record) -> Sequence[Event]:
         fields = record.json()
-        connection, since = fields["connection"], int(fields["since"])
+        connection, since = int(fields["connection"]), int(fields["since"])
         self.totals.stalls += 1
         self._stalled[connection] = since
         for keeper in self.books.values():
@@ -474,8 +351,9 @@ class Session:
 
     def _dropped(self, record: Record) -> Sequence[Event]:
         fields = record.json()
-        self.totals.dropped += fields["frames"]
-        gap = Gap("", record.time, None, "dropped", int(fields["since"]), fields["frames"], "dropped here")
+        frames = int(fields["frames"])
+        self.totals.dropped += frames
+        gap = Gap("", record.time, None, "dropped", int(fields["since"]), frames, "dropped here")
         self._note(gap)
         return (gap,)
 
@@ -506,12 +384,11 @@ class Session:
             "exchanges": {str(number): build(exchange) for number, exchange in self._exchanges.items()},
             "stalled": {str(number): since for number, since in self._stalled.items()},
             "books": {target: keeper.save() for target, keeper in self.books.items()},
-            "flows": {target: build(flow) for target, flow in self.flows.items()},
+            "flows": self._flows.save(),
             "instruments": {target: build(facts) for target, facts in self.instruments.items()},
             "totals": build(self.totals),
             "unread": self.unread,
-            "losses": [build(loss) for loss in self.losses],
-            "open_losses": self._open_losses,
+            "losses": self._losses.save(),
             "first": self.first,
         }
 
@@ -525,12 +402,11 @@ class Session:
         self.books = {}
         for target, one in saved["books"].items():
             self.books[target] = BookKeeper.load(target, one, self._venue_of(target).integrity(one["channel"]))
-        self.flows = {target: convert(one, Flow) for target, one in saved["flows"].items()}
+        self._flows.load(saved["flows"])
         self.instruments = {target: convert(one, Instrument) for target, one in saved["instruments"].items()}
         self.totals = convert(saved["totals"], Totals)
         self.unread = dict(saved["unread"])
-        self.losses = [convert(one, Loss) for one in saved["losses"]]
-        self._open_losses = {target: list(indexes) for target, indexes in saved["open_losses"].items()}
+        self._losses.load(saved["losses"])
         self.first = saved["first"]
 
     def as_json(self) -> dict[str, dict[str, Any]]:
@@ -581,6 +457,11 @@ class Session:
             "instruments": {target: facts.as_json() for target, facts in self.instruments.items()},
             "flows": {target: {"trades": flow.trades, "quotes": flow.quotes} for target, flow in self.flows.items()},
         }
+
+    @property
+    def losses(self) -> list[Loss]:
+        """The losses, as many as are listed one by one; `totals` counts all."""
+        return self._losses.kept
 
     def loss_found(self) -> bool:
         """Tell whether anything was lost."""
