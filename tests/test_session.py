@@ -220,7 +220,7 @@ def test_a_book_that_stays_broken_does_not_fill_the_memory(monkeypatch: pytest.M
     for number in range(100):
         tape.delta(1000 + number * 10, 1001 + number * 10)
     assert len(tape.session.losses) == 10
-    assert sum(len(losses) for losses in tape.session._open_losses.values()) <= 10
+    assert sum(len(positions) for positions in tape.session.keyframe()["losses"]["open"].values()) <= 10
 
 
 def test_losses_as_json_name_everything_and_times_are_texts() -> None:
