@@ -26,10 +26,10 @@ def book(
     from feedtape.ui.ladder import plain_line
     from feedtape.ui.output import put, put_json
 
-    playback = Playback(tape)
-    time = playback.time(at) if at is not None else playback.bounds()[1]
-    playback.check_within(time)
-    playback.run(time, seek=True)
+    with Playback(tape) as playback:
+        time = playback.time(at) if at is not None else playback.bounds()[1]
+        playback.check_within(time)
+        playback.run(time, seek=True)
     keeper = find_book(playback.session, target)
     levels = depth or None
     bids, asks = list(keeper.book.bids.top(levels)), list(keeper.book.asks.top(levels))

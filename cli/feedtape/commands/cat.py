@@ -34,18 +34,18 @@ def cat(
     from feedtape.replay.playback import Playback
     from feedtape.ui.output import safe_json, warn
 
-    playback = Playback(tape)
-    wanted = Filter(
-        kinds=frozenset(kind or ()),
-        only=tuple(only or ()),
-        since=playback.time(from_) if from_ else None,
-        until=playback.time(to) if to else None,
-    )
-    out = sys.stdout.buffer
-    for line in islice(lines_of(playback, wanted, events=events, raw=raw), limit):
-        out.write((line if raw else safe_json(line)) + b"\n")
-    out.flush()
-    whole = limit is None and to is None
-    if whole and playback.cut is not None:
-        warn(f"{tape} is cut: {playback.cut}")
-        raise typer.Exit(3)
+    with Playback(tape) as playback:
+        wanted = Filter(
+            kinds=frozenset(kind or ()),
+            only=tuple(only or ()),
+            since=playback.time(from_) if from_ else None,
+            until=playback.time(to) if to else None,
+        )
+        out = sys.stdout.buffer
+        for line in islice(lines_of(playback, wanted, events=events, raw=raw), limit):
+            out.write((line if raw else safe_json(line)) + b"\n")
+        out.flush()
+        whole = limit is None and to is None
+        if whole and playback.cut is not None:
+            warn(f"{tape} is cut: {playback.cut}")
+            raise typer.Exit(3)

@@ -31,20 +31,28 @@ def replay(
     from feedtape.commands.options import duration_ns
     from feedtape.replay.playback import Playback
 
-    playback = Playback(tape)
-    since = playback.time(from_) if from_ else None
-    until = playback.time(to) - 1 if to else None
-    if speed == "max":
-        from feedtape.ui.headless import run_headless
+    idle_s = duration_ns(idle_limit) / 1e9 if idle_limit else None
+    factor = _factor(speed)
+    with Playback(tape) as playback:
+        since = playback.time(from_) if from_ else None
+        until = playback.time(to) - 1 if to else None
+        if factor is None:
+            from feedtape.ui.headless import run_headless
 
-        raise typer.Exit(run_headless(playback, since, until, only or [], json=json))
+            raise typer.Exit(run_headless(playback, since, until, only or [], json=json))
+        from feedtape.ui.player import play
+
+        raise typer.Exit(play(playback, since, until, only or [], factor, idle_s, depth, plain=plain, json=json))
+
+
+def _factor(speed: str) -> float | None:
+    """Read a speed; None is `max`."""
+    if speed == "max":
+        return None
     try:
         factor = float(speed)
     except ValueError:
         factor = 0.0
     if not 0 < factor < 1e6:
         raise UsageError(f"speed is a positive number or max, not {speed!r}", hint="--speed 10")
-    idle_s = duration_ns(idle_limit) / 1e9 if idle_limit else None
-    from feedtape.ui.player import play
-
-    raise typer.Exit(play(playback, since, until, only or [], factor, idle_s, depth, plain=plain, json=json))
+    return factor

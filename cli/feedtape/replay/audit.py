@@ -76,11 +76,11 @@ def audit(path: Path) -> Audit:
     Raises:
         TapeError: when it cannot be read at all.
     """
-    playback = Playback(path)
     records = noted = backward = last = 0
-    for record, _ in playback.play():
-        records += 1
-        noted += record.kind == GAP
-        backward += record.time < last
-        last = record.time
+    with Playback(path) as playback:
+        for record, _ in playback.play():
+            records += 1
+            noted += record.kind == GAP
+            backward += record.time < last
+            last = record.time
     return Audit(path, playback.header, playback.session, playback.cut, records, noted, backward)

@@ -15,14 +15,14 @@ def facts_of(path: Path) -> dict[str, Any]:
     Raises:
         TapeError: when it is no tape or cannot be read.
     """
-    playback = Playback(path)
-    reader, header = playback.reader, playback.header
     statistics: dict[str, Any]
-    if reader.has_index:
-        statistics, cut = reader.statistics, None
-    else:
-        playback.run()
-        statistics, cut = playback.session.statistics(), playback.cut
+    with Playback(path) as playback:
+        reader, header = playback.reader, playback.header
+        if reader.has_index:
+            statistics, cut = reader.statistics, None
+        else:
+            playback.run()
+            statistics, cut = playback.session.statistics(), playback.cut
     with path.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     return {

@@ -24,8 +24,18 @@ class Playback:
         """
         self.reader = TapeReader(path)
         self.session = Session(registry.venue)
-        self.header = self.reader.header()
+        try:
+            self.header = self.reader.header()
+        except BaseException:
+            self.reader.close()
+            raise
         self._bounds: tuple[int, int] | None = None
+
+    def __enter__(self) -> "Playback":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.reader.close()
 
     def bounds(self) -> tuple[int, int]:
         """Return the times of the first and last record; a tape without index is read once for it."""

@@ -12,7 +12,7 @@ import msgspec
 import orjson
 
 from feedtape.book.keeper import BookKeeper, State
-from feedtape.errors import BadFrame, FeedtapeError, TapeError
+from feedtape.errors import BadFrame, FeedtapeError, TapeError, UsageError
 from feedtape.model.events import (
     BookDelta,
     BookSnapshot,
@@ -139,6 +139,8 @@ class Session:
             return ()
         try:
             return handler(record)
+        except UsageError as error:
+            raise TapeError(f"{error}; it is of a venue that no installed package reads", hint=error.hint) from error
         except FeedtapeError:
             raise
         except (ValueError, KeyError, TypeError, AttributeError) as error:

@@ -146,15 +146,22 @@ class TapeReader:
         """Yield whole lines, without their newlines, a piece of the tape at a time."""
         self.complete = False
         self.damage = None
-        rest = b""
+        rest: list[bytes] = []
+        length = 0
         try:
             for piece in self._blocks_from(start) if self._index else self._stream():
-                lines = (rest + piece).split(b"\n") if rest else piece.split(b"\n")
-                rest = lines.pop()
-                if len(rest) > MAX_LINE:
+                end = piece.rfind(b"\n")
+                if end >= 0:
+                    rest.append(piece[:end])
+                    yield b"".join(rest).split(b"\n")
+                    rest.clear()
+                    length = 0
+                if end + 1 < len(piece):
+                    rest.append(piece[end + 1 :])
+                    length += len(rest[-1])
+                if length > MAX_LINE:
                     self.damage = f"a line of more than {MAX_LINE} bytes"
                     return
-                yield lines
         except zstandard.ZstdError as error:
             self.damage = f"a damaged block: {error}"
             return

@@ -8,6 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.live import Live
 
+from feedtape.book.keeper import BookKeeper
 from feedtape.session import Session
 from feedtape.ui.ladder import plain_line, screen, state_word
 from feedtape.ui.output import put, put_json
@@ -50,6 +51,10 @@ class Display:
         """Seconds between two looks that are worth taking."""
         return 1 / FRAMES_PER_S if self._picture else _PLAIN_EVERY_S
 
+    def _shown(self) -> list[BookKeeper]:
+        books = self._session.books
+        return [keeper for target, keeper in books.items() if not self._only or target.lower() in self._only]
+
     def show(self, now: int, footer: str, *, force: bool = False) -> None:
         """Draw the present state, if it is time for it."""
         moment = time.monotonic()
@@ -57,12 +62,11 @@ class Display:
             return
         self._due = moment + self.interval_s
         if self._live is not None:
-            picture = screen(self._session, now, self._depth, self._console.width, footer)
+            picture = screen(self._session, self._shown(), now, self._depth, self._console.width, footer)
             self._live.update(picture, refresh=True)
             return
-        for target, keeper in self._session.books.items():
-            if self._only and target.lower() not in self._only:
-                continue
+        for keeper in self._shown():
+            target = keeper.target
             flow = self._session.flows.get(target)
             key = (keeper.counters.updates, keeper.state, flow.trades if flow else 0, keeper.stale_since)
             if self._printed.get(target) == key:

@@ -98,9 +98,9 @@ def _marks(flow: Flow | None) -> Text:
     return Text("  ".join(f"{name} {printable(value)}" for name, value in named if value is not None), style="dim")
 
 
-def screen(session: Session, now: int, depth: int, width: int, footer: str) -> RenderableType:
-    """Return every book, as many side by side as the width holds, and one line below."""
-    books = [ladder(keeper, session.flows.get(target), now, depth) for target, keeper in session.books.items()]
+def screen(session: Session, keepers: Sequence[BookKeeper], now: int, depth: int, width: int, footer: str) -> RenderableType:
+    """Return some books of a session, as many side by side as the width holds, and one line below."""
+    books = [ladder(keeper, session.flows.get(keeper.target), now, depth) for keeper in keepers]
     if not books:
         books = [Text("waiting for the first book", style="dim")]
     fitting = max(1, width // (WIDTH + 2))
