@@ -72,6 +72,8 @@ class _Exchange(msgspec.Struct):
     status: int = 0
 
 
+_UNOPENED = "a frame on a connection that was never opened"
+
 Resolve = Callable[[str], Venue]
 
 
@@ -111,7 +113,7 @@ class Session:
         }
         self._of_kind: dict[bytes, Callable[[Record], Sequence[Event]]] = {
             HEADER: self._began,
-            RECV_BINARY: self._received,
+            RECV_BINARY: self._binary,
             OPEN: self._opened,
             CLOSE: self._closed,
             ERROR: self._failed,
@@ -131,9 +133,24 @@ class Session:
         Raises:
             TapeError: when a note is not what the format says; a frame never raises.
         """
-        self.last = record.time
-        if record.kind == RECV:
-            return self._received(record)
+        self.last = time = record.time
+        if record.kind != RECV:
+            return self._feed_other(record)
+        connection, payload, totals = record.connection, record.payload, self.totals
+        totals.frames += 1
+        totals.bytes += len(payload)
+        if self._stalled:
+            self._end_stall(connection, time)
+        venue = self._venues.get(connection)
+        if venue is None:
+            return self._bad(record, _UNOPENED)
+        try:
+            events = venue.decode(payload, time)
+        except BadFrame as error:
+            return self._bad(record, str(error))
+        return self._take(events, connection)
+
+    def _feed_other(self, record: Record) -> Sequence[Event]:
         handler = self._of_kind.get(record.kind)
         if handler is None:
             return ()
@@ -150,21 +167,18 @@ class Session:
 
     # -- frames
 
-    def _received(self, record: Record) -> Sequence[Event]:
-        time, connection, payload = record.time, record.connection, record.payload
-        totals = self.totals
-        totals.frames += 1
-        totals.bytes += len(payload)
+    def _binary(self, record: Record) -> Sequence[Event]:
+        self.totals.frames += 1
+        self.totals.bytes += len(record.payload)
         if self._stalled:
-            self._end_stall(connection, time)
-        venue = self._venues.get(connection)
+            self._end_stall(record.connection, record.time)
+        venue = self._venues.get(record.connection)
         if venue is None:
-            return self._bad(record, f"a frame on connection {connection}, which was never opened")
+            return self._bad(record, _UNOPENED)
         try:
-            events = venue.decode(payload, time) if record.kind == RECV else venue.decode_binary(payload, time)
+            return self._take(venue.decode_binary(record.payload, record.time), record.connection)
         except BadFrame as error:
             return self._bad(record, str(error))
-        return self._take(events, connection)
 
     def _take(self, events: Sequence[Event], connection: int) -> Sequence[Event]:
         of_event = self._of_event

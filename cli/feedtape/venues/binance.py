@@ -43,7 +43,7 @@ from feedtape.venues.contract import ConnectionPlan, Heartbeat, Limits, Request,
 
 _PARTIAL = re.compile(r"depth(5|10|20)(?:@|$)")
 _MICROSECONDS_FROM = 100_000_000_000_000
-_COMBINED = b'{"stream":"'
+_AFTER_STREAM = b'","'
 _LONGEST_STREAM = 200
 _LATEST_NS = 2**63 - 1
 
@@ -174,19 +174,24 @@ class _OpenInterest(_Shape):
 _Item = TypeVar("_Item")
 
 
+_Read = Callable[[Any, int, str, str, str], Sequence[Event]]
+"""Makes events of a message's shape, receipt time, target, symbol and channel."""
+
+
 class _Reader(NamedTuple):
     """How to read one kind of message: its shape, and what makes events of it."""
 
     shape: Any
-    read: Callable[[Any, int, str, str], Sequence[Event]]
+    read: _Read
 
 
 class _Route(NamedTuple):
     """What a stream's frames are, found once a stream."""
 
     decode: Callable[[bytes], Any]
-    read: Callable[[Any, int, str, str], Sequence[Event]]
+    read: _Read
     target: str
+    symbol: str
     channel: str
 
 
@@ -195,8 +200,8 @@ def _decoder(shape: Any) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(msgspec.defstruct("Frame", [("data", shape)], gc=False))
 
 
-def _elsewhere(symbol: str, target: str) -> BadFrame:
-    return BadFrame(f"a frame of {symbol} on a stream of {target}")
+def _elsewhere(symbol: str, expected: str) -> BadFrame:
+    return BadFrame(f"a frame of {symbol} on a stream of {expected}")
 
 
 def _ns(value: int) -> int:
@@ -228,7 +233,7 @@ class _BinanceFamily(Venue):
 
     def __init__(self) -> None:
         self._routes: dict[bytes, _Route] = {}
-        self._prefix = len(self.name) + 1
+        """Routes by the bytes with which a stream's combined frames begin."""
         self._readers: dict[str, _Reader] = {
             "depthUpdate": _Reader(_Depth, self._depth),
             "trade": _Reader(_Trade, self._trade),
@@ -246,25 +251,36 @@ class _BinanceFamily(Venue):
     def decode(self, payload: bytes, recv: int) -> Sequence[Event]:
         """Read one frame, combined (`{"stream", "data"}`) or bare [S]."""
         try:
-            if payload.startswith(_COMBINED):
-                stream = payload[11 : payload.find(b'"', 11)]
-                decode, read, target, channel = self._routes.get(stream) or self._route(stream)
-                return read(decode(payload).data, recv, target, channel)
-            message = orjson.loads(payload)
-            if type(message) not in (dict, list):
-                raise BadFrame("a frame that is neither an object nor a list")
-            if type(message) is dict and type(message.get("stream")) is str:
-                return self.decode(orjson.dumps({"stream": message["stream"], "data": message["data"]}), recv)
-            return self._bare(message, recv)
+            route = self._routes.get(payload.partition(_AFTER_STREAM)[0])
+            if route is None:
+                return self._first_of_its_kind(payload, recv)
+            decode, read, target, symbol, channel = route
+            return read(decode(payload).data, recv, target, symbol, channel)
         except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
             if isinstance(error, BadFrame):
                 raise
             raise BadFrame(f"{type(error).__name__}: {error}") from error
 
-    def _route(self, stream: bytes) -> _Route:
+    def _first_of_its_kind(self, payload: bytes, recv: int) -> Sequence[Event]:
+        """Read a frame whose beginning is of no known route: a stream's first frame, or one that is not combined."""
+        message = orjson.loads(payload)
+        if type(message) not in (dict, list):
+            raise BadFrame("a frame that is neither an object nor a list")
+        stream = message.get("stream") if type(message) is dict else None
+        if type(stream) is not str:
+            return self._bare(message, recv)
+        decode, read, target, symbol, channel = route = self._route(stream)
+        head = orjson.dumps({"stream": stream})[:-2]
+        if payload.partition(_AFTER_STREAM)[0] == head:
+            if len(self._routes) >= _ROUTES_REMEMBERED:
+                self._routes.clear()
+            self._routes[head] = route
+        return read(decode(payload).data, recv, target, symbol, channel)
+
+    def _route(self, stream: str) -> _Route:
         if len(stream) > _LONGEST_STREAM:
-            raise BadFrame(f"a stream name of {len(stream)} bytes")
-        symbol, _, channel = stream.decode().partition("@")
+            raise BadFrame(f"a stream name of {len(stream)} characters")
+        symbol, _, channel = stream.partition("@")
         name = channel.partition("@")[0]
         if _PARTIAL.match(channel):
             reader = _Reader(_PartialFutures, self._partial) if self.has_marks else _Reader(_Snapshot, self._snapshot)
@@ -276,30 +292,27 @@ class _BinanceFamily(Venue):
                 "depthSnapshot": _Reader(_Snapshot, self._wrapped_snapshot),
                 "openInterest": _Reader(_OpenInterest, self._open_interest),
             }.get("" if symbol.startswith("!") else name, _Reader(Any, self._by_kind))
-        if len(self._routes) >= _ROUTES_REMEMBERED:
-            self._routes.clear()
-        route = _Route(_decoder(reader.shape).decode, reader.read, f"{self.name}:{symbol.upper()}", channel)
-        self._routes[stream] = route
-        return route
+        symbol = symbol.upper()
+        return _Route(_decoder(reader.shape).decode, reader.read, f"{self.name}:{symbol}", symbol, channel)
 
-    def _by_kind(self, data: Any, recv: int, target: str, channel: str) -> Sequence[Event]:
+    def _by_kind(self, data: Any, recv: int, target: str, symbol: str, channel: str) -> Sequence[Event]:
         """Read what names its own kind: bare messages, and streams that carry many symbols."""
         if type(data) is list:
-            return [event for item in data for event in self._by_kind(item, recv, "", channel)]
+            return [event for item in data for event in self._by_kind(item, recv, "", "", channel)]
         kind = data["e"]
         if kind == "serverShutdown":
             return (Status("", recv, _ns(data["E"]), "the venue announces a shutdown", True),)
         reader = self._readers.get(kind)
         if reader is None:
             return (Unread(target, recv, None, str(kind)),)
-        named = f"{self.name}:{data['o']['s'] if kind == 'forceOrder' else data['s']}"
-        if target and named != target and not target.startswith(f"{self.name}:!"):
-            raise _elsewhere(named, target)
-        return reader.read(msgspec.convert(data, reader.shape), recv, named, channel)
+        named = str(data["o"]["s"] if kind == "forceOrder" else data["s"])
+        if symbol and named != symbol and not symbol.startswith("!"):
+            raise _elsewhere(named, symbol)
+        return reader.read(msgspec.convert(data, reader.shape), recv, f"{self.name}:{named}", named, channel)
 
     def _bare(self, message: Any, recv: int) -> Sequence[Event]:
         if type(message) is list or "e" in message:
-            return self._by_kind(message, recv, "", "")
+            return self._by_kind(message, recv, "", "", "")
         if "code" in message or "error" in message:
             problem = message.get("error", message)
             request = message.get("id")
@@ -309,34 +322,35 @@ class _BinanceFamily(Venue):
             return (Acknowledged("", recv, None, str(message.get("id"))),)
         if "u" in message and "B" in message:
             ticker = msgspec.convert(message, _BookTicker)
-            return self._quote(ticker, recv, f"{self.name}:{ticker.s}", "")
+            return self._quote(ticker, recv, f"{self.name}:{ticker.s}", ticker.s, "")
         raise BadFrame("a frame that names neither stream nor event")
 
-    def _depth(self, data: _Depth, recv: int, target: str, channel: str) -> Sequence[Event]:
-        if target[self._prefix :] != data.s:
-            raise _elsewhere(data.s, target)
+    def _depth(self, data: _Depth, recv: int, target: str, symbol: str, channel: str) -> Sequence[Event]:
+        if data.s != symbol:
+            raise _elsewhere(data.s, symbol)
         time = _ns(data.T or data.E)
         return (BookDelta(target, recv, time, channel or "depth", data.b, data.a, data.U, data.u, data.pu),)
 
-    def _partial(self, data: _PartialFutures, recv: int, target: str, channel: str) -> Sequence[Event]:
+    def _partial(self, data: _PartialFutures, recv: int, target: str, symbol: str, channel: str) -> Sequence[Event]:
         return (BookSnapshot(target, recv, _ns_or_none(data.T), channel, data.b, data.a, data.u),)
 
-    def _snapshot(self, data: _Snapshot, recv: int, target: str, channel: str) -> Sequence[Event]:
+    def _snapshot(self, data: _Snapshot, recv: int, target: str, symbol: str, channel: str) -> Sequence[Event]:
         # A symbol that never had an order has the id -1; with levels it would be a contradiction.
         if data.lastUpdateId < 0 and (data.bids or data.asks):
             raise BadFrame("a snapshot with levels and without an update id")
         return (BookSnapshot(target, recv, _ns_or_none(data.T), channel, data.bids, data.asks, data.lastUpdateId),)
 
-    def _wrapped_snapshot(self, data: _Snapshot, recv: int, target: str, channel: str) -> Sequence[Event]:
-        return self._snapshot(data, recv, target, "")
+    def _wrapped_snapshot(self, data: _Snapshot, recv: int, target: str, symbol: str, channel: str) -> Sequence[Event]:
+        return self._snapshot(data, recv, target, symbol, "")
 
-    def _quote(self, data: _BookTicker, recv: int, target: str, channel: str) -> Sequence[Event]:
-        if target[self._prefix :] != data.s:
-            raise _elsewhere(data.s, target)
+    def _quote(self, data: _BookTicker, recv: int, target: str, symbol: str, channel: str) -> Sequence[Event]:
+        if data.s != symbol:
+            raise _elsewhere(data.s, symbol)
         no_bid, no_ask = ZERO[data.B], ZERO[data.A]
         if ZERO[data.b] or ZERO[data.a] or no_bid or no_ask:
             return (self._one_sided(data, recv, target, no_bid, no_ask),)
-        return (Quote(target, recv, _ns_or_none(data.T), data.b, data.B, data.a, data.A, data.u),)
+        time = data.T
+        return (Quote(target, recv, None if time is None else _ns(time), data.b, data.B, data.a, data.A, data.u),)
 
     def _one_sided(self, data: _BookTicker, recv: int, target: str, no_bid: bool, no_ask: bool) -> Quote:
         # An empty side is sent as zeros; a book without bids has no best bid, least of all one of zero.
@@ -344,9 +358,9 @@ class _BinanceFamily(Venue):
         ask, ask_size = (None, None) if no_ask else (data.a, data.A)
         return Quote(target, recv, _ns_or_none(data.T), bid, bid_size, ask, ask_size, data.u)
 
-    def _trade(self, data: _Trade, recv: int, target: str, channel: str) -> Sequence[Event]:
-        if target[self._prefix :] != data.s:
-            raise _elsewhere(data.s, target)
+    def _trade(self, data: _Trade, recv: int, target: str, symbol: str, channel: str) -> Sequence[Event]:
+        if data.s != symbol:
+            raise _elsewhere(data.s, symbol)
         time, number = _ns(data.T or data.E), data.t
         # Futures: insurance fund and liquidation plumbing, and spent ids with zeros, are no trades of the market.
         if data.X != "MARKET":
@@ -356,7 +370,7 @@ class _BinanceFamily(Venue):
         side: Side = "sell" if data.m else "buy"
         return (Trade(target, recv, time, data.p, data.q, side, str(number), number),)
 
-    def _mark(self, data: _MarkPrice, recv: int, target: str, channel: str) -> Sequence[Event]:
+    def _mark(self, data: _MarkPrice, recv: int, target: str, symbol: str, channel: str) -> Sequence[Event]:
         return (
             Derivative(
                 target,
@@ -369,13 +383,13 @@ class _BinanceFamily(Venue):
             ),
         )
 
-    def _ticker(self, data: _Ticker, recv: int, target: str, channel: str) -> Sequence[Event]:
+    def _ticker(self, data: _Ticker, recv: int, target: str, symbol: str, channel: str) -> Sequence[Event]:
         return (Derivative(target, recv, _ns(data.E), last=checked(data.c)),)
 
-    def _open_interest(self, data: _OpenInterest, recv: int, target: str, channel: str) -> Sequence[Event]:
+    def _open_interest(self, data: _OpenInterest, recv: int, target: str, symbol: str, channel: str) -> Sequence[Event]:
         return (Derivative(target, recv, _ns_or_none(data.time), open_interest=checked(data.openInterest)),)
 
-    def _liquidation(self, data: _ForceOrder, recv: int, target: str, channel: str) -> Sequence[Event]:
+    def _liquidation(self, data: _ForceOrder, recv: int, target: str, symbol: str, channel: str) -> Sequence[Event]:
         order = data.o
         if order.S not in ("BUY", "SELL"):
             raise BadFrame("a liquidation that does not tell its side")
@@ -392,9 +406,9 @@ class _BinanceFamily(Venue):
         target = f"{self.name}:{symbol}"
         try:
             if parts.path.endswith("/depth") and symbol:
-                return self._snapshot(msgspec.json.decode(body, type=_Snapshot), recv, target, "")
+                return self._snapshot(msgspec.json.decode(body, type=_Snapshot), recv, target, symbol, "")
             if parts.path.endswith("/openInterest") and symbol:
-                return self._open_interest(msgspec.json.decode(body, type=_OpenInterest), recv, target, "")
+                return self._open_interest(msgspec.json.decode(body, type=_OpenInterest), recv, target, symbol, "")
         except (msgspec.DecodeError, RecursionError) as error:
             raise BadFrame(f"{type(error).__name__}: {error}") from error
         return ()
