@@ -175,3 +175,15 @@ def test_the_digest_is_the_one_that_the_format_says() -> None:
     book.replace([("1.50", "2.0"), ("01.4", "3")], [("1.60", "100")], 7)
     assert digest(book) == blake2b(b"7\n\n1.5 2\n1.4 3\n\n1.6 100", digest_size=16).hexdigest()
     assert digest(Book()) == blake2b(b"None\n\n", digest_size=16).hexdigest()
+
+
+def test_prices_with_more_decimals_than_before_keep_every_level_in_its_place() -> None:
+    book = Book()
+    book.replace([("100", "1"), ("99", "2")], [("101", "3")], 1)
+    unknown = book.update([("99.5", "4"), ("98.125", "0"), ("100", "0"), ("99.500", "5")], [("100.00000001", "6")])
+    assert list(book.bids.top()) == [("99.500", "5"), ("99", "2")]
+    assert list(book.asks.top()) == [("100.00000001", "6"), ("101", "3")]
+    assert unknown == 1
+    assert not book.crossed()
+    book.update([("100.000000010", "1")], [])
+    assert book.crossed()

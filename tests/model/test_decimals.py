@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from feedtape.errors import BadFrame
-from feedtape.model.decimals import KEY, ZERO, canonical, checked
+from feedtape.model.decimals import KEYS, SCALE, ZERO, MoreDecimals, canonical, checked
+
+KEY = KEYS[SCALE]
 
 DIGITS = "0123456789"
 
@@ -107,3 +109,11 @@ def test_remembering_is_bounded_and_stays_right() -> None:
         assert KEY[f"{number}.25"] == number * 10**18 + 25 * 10**16
     assert len(KEY) <= 65_536
     assert KEY["7.25"] == 725 * 10**16
+
+
+def test_a_scale_holds_what_it_can_and_says_what_would_do() -> None:
+    assert KEYS[2]["61800.20"] == 6_180_020
+    assert KEYS[0]["5.000"] == 5
+    with pytest.raises(MoreDecimals) as refusal:
+        KEYS[1]["0.12500"]
+    assert refusal.value.decimals == 3

@@ -7,19 +7,22 @@ near the best one, move few keys. Two spellings of one price (`1.5`, `1.50`) hav
 
 from bisect import bisect_left, insort
 from collections.abc import Iterator
+from itertools import chain
 
 from feedtape.errors import BadFrame
-from feedtape.model.decimals import KEY, ZERO
+from feedtape.model.decimals import KEYS, ZERO, MoreDecimals
 from feedtape.model.events import Levels
 
 
 class Ladder:
     """One side. `sign` is 1 for bids and -1 for asks, so that the best key is always the last."""
 
-    __slots__ = ("order", "prices", "sign", "sizes")
+    __slots__ = ("order", "prices", "scale", "sign", "sizes")
 
     def __init__(self, sign: int) -> None:
         self.sign = sign
+        self.scale = 0
+        """Decimals that the keys hold; it grows when a price has more."""
         self.sizes: dict[str, str] = {}
         """Size by price text."""
         self.prices: dict[int, str] = {}
@@ -55,46 +58,49 @@ class Ladder:
             BadFrame: when a change is not a pair of plain decimals. Changes before it are in the book by then: the caller
                 must not go on with the book.
         """
-        sizes, prices, order, sign = self.sizes, self.prices, self.order, self.sign
         unknown = 0
-        for price, size in changes:
-            if ZERO[size]:
-                key = sign * KEY[price]
-                spelling = prices.pop(key, None)
-                if spelling is None:
-                    unknown += 1
-                else:
-                    del sizes[spelling]
-                    del order[bisect_left(order, key)]
-            elif price in sizes:
-                sizes[price] = size
-            else:
-                key = sign * KEY[price]
-                if key in prices:
-                    del sizes[prices[key]]
-                else:
-                    insort(order, key)
-                prices[key] = price
-                sizes[price] = size
-        return unknown
+        waiting: Iterator[tuple[str, str]] = iter(changes)
+        while True:
+            sizes, prices, order, sign, keys = self.sizes, self.prices, self.order, self.sign, KEYS[self.scale]
+            try:
+                for price, size in waiting:
+                    if ZERO[size]:
+                        key = sign * keys[price]
+                        spelling = prices.pop(key, None)
+                        if spelling is None:
+                            unknown += 1
+                        else:
+                            del sizes[spelling]
+                            del order[bisect_left(order, key)]
+                    elif price in sizes:
+                        sizes[price] = size
+                    else:
+                        key = sign * keys[price]
+                        if key in prices:
+                            del sizes[prices[key]]
+                        else:
+                            insort(order, key)
+                        prices[key] = price
+                        sizes[price] = size
+                return unknown
+            except MoreDecimals as more:
+                self._rescale(more.decimals)
+                waiting = chain(((price, size),), waiting)
+
+    def _rescale(self, scale: int) -> None:
+        factor = 10 ** (scale - self.scale)
+        self.scale = scale
+        self.prices = {key * factor: price for key, price in self.prices.items()}
+        self.order = [key * factor for key in self.order]
 
     def replace(self, levels: Levels) -> None:
-        """Set the whole side.
+        """Set the whole side; of a price that comes twice, the last size counts.
 
         Raises:
             BadFrame: when a level is not a pair of plain decimals.
         """
         self.clear()
-        sizes, prices = self.sizes, self.prices
-        for price, size in levels:
-            key = self.sign * KEY[price]
-            spelling = prices.pop(key, None)
-            if spelling is not None:
-                del sizes[spelling]
-            if not ZERO[size]:
-                prices[key] = price
-                sizes[price] = size
-        self.order = sorted(prices)
+        self.update(levels)
 
     def truncate(self, depth: int) -> None:
         """Forget all but the best `depth` levels."""
@@ -123,8 +129,13 @@ class Book:
 
     def crossed(self) -> bool:
         """Tell whether the best bid is at or above the best ask; an empty side crosses nothing."""
-        bids, asks = self.bids.order, self.asks.order
-        return bool(bids) and bool(asks) and bids[-1] >= -asks[-1]
+        bids, asks = self.bids, self.asks
+        if not bids.order or not asks.order:
+            return False
+        bid, ask = bids.order[-1], -asks.order[-1]
+        if bids.scale != asks.scale:
+            bid, ask = bid * 10**asks.scale, ask * 10**bids.scale
+        return bid >= ask
 
     def update(self, bids: Levels, asks: Levels) -> int:
         """Apply changes to both sides; see `Ladder.update`."""

@@ -1,12 +1,13 @@
 """Exact decimals, kept as the text that the venue sent.
 
 A price or a size is a `str` from the wire to the screen: no binary float ever holds one. A book needs prices in order, so each
-price text also has a key, an integer in units of 10^-18. Texts with more than 18 decimals, exponents, signs on prices and
+price text also has a key, an integer in units of a power of ten. Texts with more than 18 decimals, exponents, signs on prices and
 anything that is not a plain ASCII decimal are refused with `BadFrame`, never rounded.
 """
 
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import TypeVar
 
 from feedtape.errors import BadFrame
@@ -39,11 +40,22 @@ class _Remembered(dict[str, _V]):
         return value
 
 
-def _key(text: str) -> int:
+class MoreDecimals(Exception):
+    """A number has more decimals than keys of a scale can hold; `decimals` would do."""
+
+    def __init__(self, decimals: int) -> None:
+        super().__init__(decimals)
+        self.decimals = decimals
+
+
+def _key(scale: int, text: str) -> int:
     if _PLAIN.fullmatch(text) is None:
         raise BadFrame(f"not a plain decimal: {text[:40]!r}")
     whole, _, fraction = text.partition(".")
-    return int(whole + fraction.ljust(SCALE, "0"))
+    fraction = fraction.rstrip("0")
+    if len(fraction) > scale:
+        raise MoreDecimals(len(fraction))
+    return int(whole + fraction.ljust(scale, "0"))
 
 
 def _is_zero(text: str) -> bool:
@@ -52,12 +64,13 @@ def _is_zero(text: str) -> bool:
     return not text.strip("0.")
 
 
-KEY = _Remembered(_key)
-"""The integer key of a decimal, in units of 10^-18; raises `BadFrame` for what is not a plain non-negative decimal of at most 30
-digits before and 18 after the point."""
+KEYS = tuple(_Remembered(partial(_key, scale)) for scale in range(SCALE + 1))
+"""By scale, the integer key of a decimal, in units of 10^-scale: small integers compare fastest, so a book uses the smallest that
+holds its prices. Raises `BadFrame` for what is not a plain non-negative decimal of at most 30 digits before and 18 after
+the point, and `MoreDecimals` for what the scale cannot hold."""
 
 ZERO = _Remembered(_is_zero)
-"""Whether a decimal is zero, however many zeros it was written with; raises `BadFrame` as `KEY` does."""
+"""Whether a decimal is zero, however many zeros it was written with; raises `BadFrame` as `KEYS` do."""
 
 
 def checked(text: str) -> str:
