@@ -6,6 +6,7 @@ import random
 import signal
 import sys
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -27,6 +28,7 @@ from feedtape.venues import registry
 
 INTERRUPTED = 130
 _STATUS_EVERY_S = 60.0
+_SAID_KEPT = 20
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,8 @@ class Run:
         self._take = take
         self._stop = asyncio.Event()
         self._failure: Exception | None = None
-        self._said: list[str] = []
+        self.said: deque[str] = deque(maxlen=_SAID_KEPT)
+        """The newest things that the feed had to say."""
         self.feed = LiveFeed(
             wanted.targets,
             wanted.channels,
@@ -67,14 +70,14 @@ class Run:
         self.quiet = True
 
     def _hear(self, text: str) -> None:
-        self._said.append(text)
+        self.said.append(text)
         if not self.quiet:
             say(printable(text))
 
     @property
     def last_said(self) -> str:
-        """The newest thing that the feed had to say."""
-        return self._said[-1] if self._said else ""
+        """The newest of them."""
+        return self.said[-1] if self.said else ""
 
     def _taken(self, record: Record) -> Sequence[Event]:
         if self._failure is not None:
@@ -164,6 +167,10 @@ async def _watch(wanted: Wanted, session: Session, clock: Clock, depth: int, *, 
 
         await run.go(display.interval_s, look)
         display.show(clock.now(), "", force=True)
+    if run.quiet:
+        # What was said while the picture stood would be gone with it.
+        for text in run.said:
+            say(printable(text))
     return run.reason == "SIGINT"
 
 
