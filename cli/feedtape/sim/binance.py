@@ -179,7 +179,7 @@ class Binance(Dialect):
         return None
 
     def _find(self, name: str, session: BinanceSession, desk: Desk) -> Stream | None:
-        """Return the stream of this name if this session can hear it."""
+        """Return the stream of this name if the client can hear it."""
         symbol, _, rest = name.partition("@")
         listing = desk.listings.get(symbol.upper())
         # The venue takes lower-case names only; others are acknowledged and silent.

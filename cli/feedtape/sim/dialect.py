@@ -117,7 +117,7 @@ class Dialect(ABC):
 
     @abstractmethod
     def wrap(self, session: Session, stream: Stream, payload: bytes) -> bytes:
-        """Return the frame that carries a payload to this session."""
+        """Return the frame that carries a payload to the client."""
 
     @abstractmethod
     def http(self, path: str, query: Mapping[str, str], desk: Desk) -> Answer | None:
