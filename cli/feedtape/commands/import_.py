@@ -87,11 +87,12 @@ def _progress(size: int, *, quiet: bool) -> AbstractContextManager[Tell | None]:
 
 def _summary(imported: Imported) -> Iterator[str]:
     from feedtape.replay.times import span
-    from feedtape.ui.summary import amount, book_table, compression, count, counters_line, loss_lines
+    from feedtape.ui.summary import amount, book_table, compression, counted, counters_line, loss_lines
 
     session = imported.session
     length = span(session.last - (session.first or session.last))
-    yield f"imported {length}, {len(session.books)} books, {count(session.totals.frames)} frames  ->  {imported.tape}"
+    books, frames = counted(len(session.books), "book"), counted(session.totals.frames, "frame")
+    yield f"imported {length}, {books}, {frames}  ->  {imported.tape}"
     yield ""
     yield from book_table(session)
     yield ""

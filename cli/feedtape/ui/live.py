@@ -23,7 +23,7 @@ from feedtape.session import Session
 from feedtape.tape.writer import TapeWriter
 from feedtape.ui.display import Display
 from feedtape.ui.output import printable, put_json, say
-from feedtape.ui.summary import amount, book_table, compression, count, counters_line, loss_lines
+from feedtape.ui.summary import amount, book_table, compression, count, counted, counters_line, loss_lines
 from feedtape.venues import registry
 
 INTERRUPTED = 130
@@ -68,10 +68,13 @@ class Run:
             silence_s=wanted.silence_s,
         )
         self.quiet = True
+        self.make_room: Callable[[], None] = lambda: None
+        """Called before something is said, so that it does not run into a line that is rewritten in place."""
 
     def _hear(self, text: str) -> None:
         self.said.append(text)
         if not self.quiet:
+            self.make_room()
             say(printable(text))
 
     @property
@@ -247,6 +250,7 @@ def _status_of(session: Session) -> int:
 async def _record(wanted: Wanted, recorder: Recorder, clock: Clock, status: _Status, flush_s: float, *, quiet: bool) -> str:
     run = Run(wanted, clock, recorder.session, recorder.take)
     run.quiet = quiet
+    run.make_room = status.clear
 
     def look() -> None:
         recorder.writer.flush()
@@ -274,7 +278,7 @@ def recorded_lines(recorder: Recorder, elapsed_ns: int, reason: str) -> list[str
     totals = session.totals
     path = printable(str(writer.path))
     return [
-        f"recorded {span(elapsed_ns)}, {len(session.books)} books, {count(totals.frames)} frames  ->  {path}",
+        f"recorded {span(elapsed_ns)}, {counted(len(session.books), 'book')}, {counted(totals.frames, 'frame')}  ->  {path}",
         "",
         *book_table(session),
         "",

@@ -22,6 +22,11 @@ def count(number: int) -> str:
     return f"{number:,}".replace(",", " ")
 
 
+def counted(number: int, thing: str) -> str:
+    """Return a number of things in words: `1 book`, `2 books`."""
+    return f"{count(number)} {thing}{'' if number == 1 else 's'}"
+
+
 def compression(session: Session, size: int) -> str:
     """Return how much a tape of that size holds: `112.8 MB (3.6x)`."""
     raw = session.totals.bytes
