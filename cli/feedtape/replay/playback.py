@@ -8,7 +8,6 @@ from feedtape.model.events import Event
 from feedtape.model.records import KEYFRAME, Record
 from feedtape.replay.times import iso, parse_time
 from feedtape.session import Session, read_keyframe
-from feedtape.tape.format import Block
 from feedtape.tape.reader import TapeReader
 from feedtape.venues import registry
 
@@ -59,7 +58,7 @@ class Playback:
 
         Args:
             until: stop before the first record later than this.
-            after: begin at the last keyframe of at most this time, if the tape has an index; records up to it are fed all
+            after: begin at the last keyframe before this time, if the tape has an index; records up to it are fed all
                 the same, and the caller passes over them.
         """
         start = self.reader.keyframe_before(after) if after is not None else None
@@ -79,10 +78,6 @@ class Playback:
         """Feed the session to `until` or to the end; `seek` begins at the nearest keyframe."""
         for _ in self.play(until, after=until if seek else None):
             pass
-
-    def keyframe_starts(self) -> list[Block]:
-        """Return the blocks from which a replay can start."""
-        return [block for block in self.reader.blocks if block.keyframe]
 
     def check_within(self, time: int) -> None:
         """Check that a time lies in the tape.
