@@ -1,7 +1,9 @@
-.PHONY: help setup demo test check bench sample clean
+.PHONY: help setup demo test check fuzz bench torture soak sample clean
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
+ROUNDS ?= 1000
+MINUTES ?= 10
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
@@ -31,8 +33,24 @@ check: setup ## all that CI runs: format, lint, types, import contracts, tests
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -n auto
 
+SECONDS ?= 60
+
+fuzz: setup ## fuzz each target in tests/fuzz for SECONDS (60)
+	$(BIN)/python -m pip install --quiet --group fuzz
+	@for target in $$($(BIN)/python tests/fuzz/run.py); do \
+	  echo "== $$target"; found=$$(mktemp -d); \
+	  $(BIN)/python tests/fuzz/run.py $$target -max_total_time=$(SECONDS) -artifact_prefix=$$target- $$found || exit 1; \
+	  rm -r $$found; \
+	done
+
 bench: setup ## measure replay, recording and size against their floors
 	$(BIN)/python tests/bench.py
+
+torture: setup ## damage tapes in every way, ROUNDS=1000 times
+	$(BIN)/python tests/torture.py --rounds $(ROUNDS)
+
+soak: setup ## record a fast and faulty simulator for MINUTES=10
+	$(BIN)/python tests/soak.py --minutes $(MINUTES)
 
 sample: setup ## make the sample tape in recordings/ anew from the simulator
 	$(BIN)/python recordings/demo.py --sample

@@ -27,6 +27,7 @@ from feedtape.model.targets import Target
 from feedtape.recorder import Recorder
 from feedtape.replay.playback import Playback
 from feedtape.session import Session
+from feedtape.tape.blocks import Extent
 from feedtape.tape.reader import TapeReader
 from feedtape.tape.writer import TapeWriter
 from feedtape.venues import registry
@@ -54,13 +55,13 @@ def captured(folder: Path) -> Timed:
 def simulated() -> Timed:
     """Return frames like the capture's, out of the simulated exchange."""
     from feedtape.sim.process import launch
-    from feedtape.ui import live
+    from feedtape.ui import live, recording
 
     with tempfile.TemporaryDirectory() as folder, launch(VENUE, rate=500, symbols=["BTCUSDT"]) as url:
         path = Path(folder) / "sim.tape.zst"
         targets = [Target(VENUE, "BTCUSDT")]
         wanted = live.Wanted(targets, ["book", "trades", "quotes"], {VENUE: url}, duration_s=20.0)
-        live.record(wanted, TapeWriter(path), {}, 1.0, quiet=True, json=False)
+        recording.record(wanted, recording.Tapes(lambda start, segment: TapeWriter(path)), quiet=True, json=False)
         with TapeReader(path) as reader:
             kept = [record for record in reader.records() if record.kind in (RECV, BODY)]
         return [
@@ -117,8 +118,9 @@ def floor(path: Path) -> float:
     started = time.perf_counter()
     loads = orjson.loads
     with TapeReader(path) as reader:
-        for lines in reader.lines():
-            for line in lines:
+        for block in reader.blocks:
+            lines = reader.source.lines(Extent(block.offset, block.size, is_whole=True, is_skippable=False))
+            for line in (lines or b"")[:-1].split(b"\n"):
                 loads(line.split(b" ", 3)[3])
     return time.perf_counter() - started
 

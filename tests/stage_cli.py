@@ -141,17 +141,19 @@ class Script:
     """A recording that a test writes by hand: Binance spot frames at made-up times, through the real recorder."""
 
     path: Path
-    options: dict[str, int] = field(default_factory=dict)
+    options: dict[str, Any] = field(default_factory=dict)
     symbol: str = "BTCUSDT"
     now: int = START
     sequence: int = 100
     trades: int = 500
+    make: Callable[[Path], TapeWriter] = lambda path: TapeWriter(path, level=1)
+    header: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.session = Session(registry.venue)
-        self.recorder = Recorder(TapeWriter(self.path, level=1), self.session, **self.options)
+        self.recorder = Recorder(self.make(self.path), self.session, **self.options)
         header = {"targets": [f"binance:{self.symbol}"], "channels": ["book"], "decoders": {"binance": "binance/1"}}
-        self.recorder.begin(self.now, header)
+        self.recorder.begin(self.now, header | self.header)
         self._rng = random.Random(7)
         self._exchange = 1000
 
@@ -302,7 +304,7 @@ def rewritten(source: Path, path: Path, records: Iterable[Record], *, cut: bool 
         writer.abandon()
     else:
         with TapeReader(source) as reader:
-            writer.close(reader.statistics)
+            writer.close(reader.index.statistics)
     return path
 
 
@@ -311,7 +313,7 @@ def played(path: Path, after: int | None = None) -> Playback:
     playback = Playback(path)
     for _ in playback.play(after=after):
         pass
-    playback.reader.close()
+    playback.close()
     return playback
 
 

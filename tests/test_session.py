@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from feedtape.book.keeper import State
 from feedtape.model.events import Event, Gap, Resync, Status
-from feedtape.model.records import BODY, CLOCK, DIGEST, DROP, ERROR, MARKER, RECV_BINARY, REQUEST, STALL, Record, note
+from feedtape.model.records import BODY, CLOCK, DAMAGE, DIGEST, DROP, ERROR, MARKER, RECV_BINARY, REQUEST, STALL, Record, note
 from feedtape.session import Session, losses
 from feedtape.venues import registry
 from venues import binance_feed
@@ -201,8 +201,28 @@ def test_a_depth_frame_that_was_damaged_shows_as_a_gap_at_the_next_one() -> None
 def test_frames_that_were_dropped_here_are_our_loss() -> None:
     tape = live()
     tape.feed(note(0, DROP, {"frames": 12, "since": "2"}))
-    assert tape.losses() == [("", "dropped", 2, 4, 12)]
+    assert tape.losses() == [("", "dropped", 2, 4, 12), (BOOK, "dropped", 2, None, None)]
     assert tape.session.totals.dropped == 12 and tape.session.loss_found()
+    assert tape.session.books[BOOK].state is State.BROKEN and tape.session.books[BOOK].counters.missed == 0
+
+
+@pytest.mark.parametrize(
+    ("connections", "state"), [([1], State.BROKEN), ([1, 7], State.BROKEN), ([7], State.LIVE), ([], State.LIVE)]
+)
+def test_what_was_dropped_of_a_connection_breaks_the_books_that_live_on_it(connections: list[int], state: State) -> None:
+    tape = live()
+    tape.feed(note(0, DROP, {"frames": 12, "since": "2", "connections": connections}))
+    assert tape.session.books[BOOK].state is state
+
+
+def test_what_a_hole_left_without_its_beginning_is_unplaced_and_no_bad_frame() -> None:
+    tape = live()
+    hole = {"why": "x", "offset": 0, "bytes": 9, "records": None, "frames": None, "since": 2, "until": 3}
+    tape.feed(note(0, DAMAGE, hole))
+    assert tape.session.books[BOOK].state is State.BROKEN
+    tape.feed(Record(0, 8, BODY, b"{}"))
+    tape.feed(frame(0, 7, b"{}"))
+    assert (tape.session.totals.unplaced, tape.session.totals.bad_frames) == (2, 0)
 
 
 def test_losses_are_listed_up_to_a_limit_and_counted_beyond(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -151,7 +151,7 @@ class Devil:
         """Send the line's next message, before it what was on its way, after it whatever was late."""
         self.clock += 1
         for one in line.queue:
-            self.known.extend(self.keeper.take_delta(one, line.number))
+            self.known.extend(self.keeper.take_delta(one, line.number) or ())
         line.queue.clear()
         delta = line.cut(self.clock)
         self.sent.append(delta)
@@ -159,13 +159,13 @@ class Devil:
             line.late.append(delta)
             return
         for one in [delta] * (0 if lost else times) + line.late:
-            self.known.extend(self.keeper.take_delta(one, line.number))
+            self.known.extend(self.keeper.take_delta(one, line.number) or ())
         line.late.clear()
 
     def snapshot(self, sequence: int) -> None:
         """Answer a REST request."""
         self.clock += 1
-        self.known.extend(self.keeper.take_snapshot(self.exchange.snapshot(sequence, self.clock), 99))
+        self.known.extend(self.keeper.take_snapshot(self.exchange.snapshot(sequence, self.clock), 99) or ())
 
     def act(self, action: str) -> None:
         """Do one thing."""
@@ -176,7 +176,7 @@ class Devil:
             case "slow":
                 primary.queue += [primary.cut(self.clock), primary.cut(self.clock)]
             case "old" if self.sent:
-                self.known.extend(self.keeper.take_delta(self.rng.choice(self.sent[-4:]), primary.number))
+                self.known.extend(self.keeper.take_delta(self.rng.choice(self.sent[-4:]), primary.number) or ())
             case "snapshot":
                 self.snapshot(exchange.now)
             case "snapshot inside":

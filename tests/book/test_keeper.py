@@ -49,7 +49,7 @@ class Stage:
         self.clock += 1
         levels = [(str(last), "1")] if bids is None else bids
         delta = BookDelta(TARGET, self.clock, self.clock * 10, "depth", levels, asks or [], first, last, prev, checksum)
-        return list(self.keeper.take_delta(delta, by))
+        return list(self.keeper.take_delta(delta, by) or ())
 
     def snapshot(
         self,
@@ -63,7 +63,8 @@ class Stage:
         self.clock += 1
         levels = [("1", "1")] if bids is None else bids
         others = [("999", "1")] if asks is None else asks
-        return list(self.keeper.take_snapshot(BookSnapshot(TARGET, self.clock, None, "", levels, others, sequence, checksum), by))
+        picture = BookSnapshot(TARGET, self.clock, None, "", levels, others, sequence, checksum)
+        return list(self.keeper.take_snapshot(picture, by) or ())
 
     @property
     def prices(self) -> list[str]:
@@ -348,10 +349,10 @@ def test_a_newcomer_that_joins_without_a_hole_takes_over_without_loss() -> None:
     stage.delta(104, 106, by=2)
     stage.delta(106, 107)
     stage.delta(107, 109, by=2)
-    # The newcomer waits: it is not applied while the old connection lives.
-    assert stage.prices == ["107", "105", "1"] and stage.keeper.source == 1
+    # Both carry the stream: whoever is first is applied.
+    assert stage.prices == ["109", "107", "106", "105", "1"] and stage.keeper.carriers == (1, 2)
     assert list(stage.keeper.leave(1, 50, "renewed")) == []
-    assert (stage.state, stage.prices, stage.keeper.source) == (State.LIVE, ["109", "107", "105", "1"], 2)
+    assert (stage.state, stage.keeper.source) == (State.LIVE, 2)
     stage.delta(110, 111, by=2)
     assert stage.prices[0] == "111" and stage.keeper.counters.gaps == 0
 
@@ -359,7 +360,7 @@ def test_a_newcomer_that_joins_without_a_hole_takes_over_without_loss() -> None:
 def test_a_newcomer_that_has_said_nothing_new_takes_over_and_must_join() -> None:
     for first, state in [(106, State.LIVE), (107, State.BROKEN)]:
         stage = live()
-        stage.delta(103, 105, by=2)
+        assert stage.keeper.take_delta(BookDelta(TARGET, 4, 40, "depth", [], [], 103, 105), 2) is None
         assert list(stage.keeper.leave(1, 50, "renewed")) == []
         assert stage.state is State.LIVE
         stage.delta(first, 108, by=2)
@@ -368,9 +369,9 @@ def test_a_newcomer_that_has_said_nothing_new_takes_over_and_must_join() -> None
 
 def test_a_newcomer_with_a_hole_before_it_breaks_the_book() -> None:
     stage = live()
-    stage.delta(107, 108, by=2)
+    assert stage.delta(107, 108, by=2) == [] and stage.keeper.is_live
     [gap] = stage.keeper.leave(1, 50, "cut")
-    assert isinstance(gap, Gap) and gap.kind == "disconnect"
+    assert isinstance(gap, Gap) and (gap.kind, gap.missed, gap.detail) == ("disconnect", 1, "cut")
     assert stage.state is State.BROKEN and stage.prices == []
     # Its deltas wait for a snapshot.
     assert stage.keeper.wants_snapshot
@@ -393,6 +394,7 @@ def test_futures_take_over_although_the_connections_cut_their_messages_different
     stage.delta(104, 108, 95, by=2)
     stage.delta(110, 116, 108, by=2)
     assert list(stage.keeper.leave(1, 50, "renewed")) == []
+    # What of a message is in the book already is applied once more: sizes are absolute.
     assert stage.state is State.LIVE and stage.prices == ["116", "110", "105", "1"]
 
 

@@ -98,10 +98,10 @@ def test_the_devil_reaches_every_state(family: str) -> None:
         devil.recover()
         for _ in range(40):
             action = devil.rng.choice(ACTIONS)
-            was_live, source = devil.keeper.is_live, devil.keeper.source
+            was_live, carriers = devil.keeper.is_live, devil.keeper.carriers
             devil.act(action)
             live += devil.keeper.is_live
             broken += devil.keeper.state is State.BROKEN
-            took_over = action == "leave" and devil.keeper.source not in (source, None)
+            took_over = action == "leave" and devil.keeper.carriers not in (carriers, ())
             takeovers += was_live and took_over and devil.keeper.is_live
     assert live > 500 and broken > 200 and takeovers > 10

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from book.exchange import Sizes, Truth, spelled, state_of
 from feedtape.book.digest import digest
-from feedtape.book.ladder import Book, Ladder
+from feedtape.book.ladder import MAX_LEVELS, Book, Ladder
 from feedtape.errors import BadFrame
 from feedtape.model.events import Levels
 
@@ -187,3 +187,45 @@ def test_prices_with_more_decimals_than_before_keep_every_level_in_its_place() -
     assert not book.crossed()
     book.update([("100.000000010", "1")], [])
     assert book.crossed()
+
+
+def _prices(count: int, start: int = 0) -> list[tuple[str, str]]:
+    return [(str(number), "1") for number in range(start, start + count)]
+
+
+def test_a_side_deeper_than_any_market_is_refused_and_can_be_cleared() -> None:
+    book = Book()
+    book.replace(_prices(MAX_LEVELS), [], 1)
+    assert len(book.bids) == MAX_LEVELS
+    book.update([("7", "2")], [])
+    for more in (_prices(1, MAX_LEVELS), _prices(2000, MAX_LEVELS)):
+        with pytest.raises(BadFrame, match="more than 250000 levels on one side"):
+            book.update(more, [])
+    book.clear()
+    assert not len(book.bids) and book.bids.best() is None
+
+
+def test_what_is_beyond_the_limit_does_not_get_into_the_book() -> None:
+    book = Book()
+    with pytest.raises(BadFrame, match="levels on one side"):
+        book.replace([], _prices(400_000), 1)
+    assert len(book.asks) < 1.1 * MAX_LEVELS
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_many_changes_at_once_do_what_the_same_changes_do_one_by_one(sign: int) -> None:
+    rng = random.Random(3)
+    fractions, some_sizes = ["", ".0", ".5", ".125"], ["0", "0.0", "1", "2.50"]
+    changes = [(f"{rng.randrange(900)}{rng.choice(fractions)}", rng.choice(some_sizes)) for _ in range(5000)]
+    many, few = Ladder(sign), Ladder(sign)
+    few_unknown = sum(few.update([change]) for change in changes)
+    assert many.update(changes) == few_unknown
+    assert list(many.top()) == list(few.top()) and many.best() == few.best()
+    assert many.order == sorted(many.prices)
+
+
+def test_a_bad_change_among_many_leaves_a_side_that_can_be_cleared() -> None:
+    ladder = Ladder(1)
+    with pytest.raises(BadFrame):
+        ladder.update([*_prices(1500), ("x", "1")])
+    assert ladder.order == sorted(ladder.prices)

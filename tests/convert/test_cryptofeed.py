@@ -132,7 +132,8 @@ def test_the_order_of_the_arguments_changes_nothing(tmp_path: Path) -> None:
     files = dump(tmp_path)
     one = imported(files, tmp_path / "one")
     other = imported(files[::-1], tmp_path / "other")
-    assert tape_records(one.tape)[1:] == tape_records(other.tape)[1:]
+    # The header names a session of its own, and the end record a chain that begins with the header.
+    assert tape_records(one.tape)[1:-1] == tape_records(other.tape)[1:-1]
 
 
 def test_connecting_again_tells_that_the_connection_was_lost(tmp_path: Path) -> None:

@@ -164,7 +164,7 @@ class Recording:
         return Connection(1, "binance", url, ("btcusdt@trade",), take=self.take, clock=self.clock, **options)
 
     def feed(self, url: str, *targets: str, channels: Sequence[str] = ("book",), **options: Any) -> LiveFeed:
-        """Return a feed of Binance spot from a venue at `url`."""
+        """Return a feed of Binance from a venue at `url`."""
         return LiveFeed(
             [Target.parse(target) for target in targets or ("binance:BTCUSDT",)],
             channels,
@@ -173,7 +173,7 @@ class Recording:
             clock=self.clock,
             rng=random.Random(7),
             say=self.said.append,
-            urls={"binance": url},
+            urls={"binance": url, "binance-usdm": url},
             **{"backoff_s": 0.02, **options},
         )
 

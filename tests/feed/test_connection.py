@@ -216,17 +216,32 @@ def test_a_venue_that_does_not_answer_our_close_is_left() -> None:
     assert recording.of(CLOSE)[0].json() == {"code": 1000, "reason": "bye", "by": "us", "final": False}
 
 
-def test_an_oversized_message_is_an_error_and_ends_the_connection() -> None:
+@pytest.mark.parametrize("pieces", [("x" * 2000,), ("x" * 600, "x" * 700, "x" * 10)], ids=["whole", "in fragments"])
+def test_an_oversized_message_is_refused_and_counted_as_a_loss(pieces: tuple[str, ...]) -> None:
     async def script(connection: ServerConnection) -> None:
-        await connection.send("small")
-        await connection.send("x" * 2000)
+        await connection.send("[]")
+        await connection.send(pieces if len(pieces) > 1 else pieces[0])
         await connection.wait_closed()
 
     recording = play(script, max_size=1000)
     assert recording.kinds(1) == [OPEN, RECV, ERROR, CLOSE]
     close = recording.of(CLOSE)[0].json()
     assert (close["code"], close["by"]) == (1009, "us")
-    assert "2000" in recording.of(ERROR)[0].json()["message"]
+    fields = recording.of(ERROR)[0].json()
+    size = sum(map(len, pieces[:2]))
+    assert str(size - (600 if len(pieces) > 1 else 0)) in fields["message"]
+    assert fields["refused"] == {"size": size, "limit": 1000, "since": recording.of(RECV)[0].time}
+    session = recording.session
+    assert session.totals.refused_frames == 1
+    assert [(loss.kind, loss.since) for loss in session.losses] == [("refused-frame", fields["refused"]["since"])]
+    assert f"{size} bytes, the limit is 1000" in session.losses[0].detail
+
+
+def test_a_message_of_exactly_the_limit_is_taken() -> None:
+    async def script(connection: ServerConnection) -> None:
+        await connection.send("x" * 1000)
+
+    assert len(play(script, max_size=1000).of(RECV)[0].payload) == 1000
 
 
 @pytest.mark.parametrize("garbage", [b"\x83\x00", b"\xf1\x01x", b"\x81\x85maskx1234", b"\x80\x01x", b"\x88\x01x"])

@@ -289,3 +289,118 @@ def test_an_unknown_venue_is_refused() -> None:
     recording = Recording()
     with pytest.raises(UsageError, match="unknown venue 'binanse'"):
         recording.feed("ws://127.0.0.1:1", "binanse:BTCUSDT")
+
+
+# -- lanes
+
+
+def test_lanes_are_independent_connections_that_share_snapshot_and_limits() -> None:
+    recording, stage = Recording(), Stage()
+
+    async def run() -> None:
+        async with stage.serve() as url, running(recording.feed(url, channels=("book", "trades"), lanes=2)) as _:
+            await until(lambda: recording.book_is_live and len(recording.of(OPEN)) == 2)
+            first, second = recording.of(OPEN)
+            await stage.connections[1].close(1012, "restart")
+            await until(lambda: len(recording.of(OPEN)) == 3)
+            third = recording.of(OPEN)[2]
+            await until(lambda: len(recording.of(RECV, third.connection)) > 20)
+            assert {first.json()["lane"], second.json()["lane"]} == {1, 2}
+            assert third.json()["lane"] == next(
+                one.json()["lane"] for one in (first, second) if one.connection == recording.of(CLOSE)[0].connection
+            )
+
+    asyncio.run(run())
+    assert len(snapshots(recording)) == 1
+    # The other lane carried the book over the loss of one.
+    assert recording.session.losses == []
+    assert recording.book_is_live and recording.session.books["binance:BTCUSDT"].counters.resyncs == 0
+    facts = recording.session.lanes
+    assert sorted(facts) == [1, 2] and all(one.first + one.second > 10 for one in facts.values())
+
+
+def test_one_lane_alone_is_not_numbered() -> None:
+    recording, stage = Recording(), Stage()
+
+    async def run() -> None:
+        async with stage.serve() as url:
+            feed = recording.feed(url)
+            async with running(feed):
+                await until(lambda: recording.book_is_live)
+                assert [info.lane for info in feed.status()] == [None]
+
+    asyncio.run(run())
+    assert "lane" not in recording.of(OPEN)[0].json()
+    assert recording.session.lanes == {}
+
+
+def test_lanes_that_are_refused_everything_end_the_feed() -> None:
+    recording, stage = Recording(), Stage()
+    stage.refuse = lambda request, connection: {"code": 2, "msg": "no such stream", "id": request["id"]}
+
+    async def run() -> None:
+        async with stage.serve() as url:
+            with pytest.raises(VenueError, match="no such stream"):
+                await recording.feed(url, lanes=2).run(asyncio.Event())
+
+    asyncio.run(run())
+    assert {number for number, _ in stage.requests} == {1, 2}
+
+
+def test_lanes_are_not_renewed_at_the_same_time() -> None:
+    recording, stage = Recording(), Stage()
+
+    async def run() -> None:
+        async with stage.serve() as url, running(recording.feed(url, lanes=2, max_life_s=3.0)):
+            await until(lambda: recording.book_is_live)
+            await until(lambda: sum(one.json()["reason"] == "renewed" for one in recording.of(CLOSE)) == 2)
+
+    asyncio.run(run())
+    assert recording.session.losses == []
+    assert recording.session.books["binance:BTCUSDT"].counters.snapshots == 1
+
+
+def heard(recording: Recording) -> tuple[set[int], list[tuple[int, int]]]:
+    """Numbers of trades, and from where to where each depth message goes, by a reading of the wire that is not ours."""
+    data = [one.json()["data"] for one in recording.of(RECV) if one.payload.startswith(b'{"stream"')]
+    trades = {one["t"] for one in data if one["e"] == "trade"}
+    return trades, sorted({(one.get("pu", one["U"] - 1), one["u"]) for one in data if one["e"] == "depthUpdate"})
+
+
+@pytest.mark.parametrize("venue", ["binance", "binance-usdm"])
+@pytest.mark.parametrize(("loss", "most"), [(0.01, 2), (0.3, 10_000)])
+def test_what_two_lanes_do_not_lose_at_the_same_place_is_not_lost(venue: str, loss: float, most: int) -> None:
+    recording = Recording()
+    exchange = SimulatedExchange(venue, symbols=["BTCUSDT"], seed=21, rate=200, faults=["drop=0.000000001"])
+    keepers = recording.session.books
+
+    async def run() -> None:
+        async with exchange.serve() as url:
+            feed = recording.feed(url, f"{venue}:BTCUSDT", channels=("book", "trades"), lanes=2)
+            async with running(feed):
+                await until(lambda: recording.book_is_live and all(len(keeper.carriers) == 2 for keeper in keepers.values()))
+                exchange.plan.values["drop"] = loss
+                await until(lambda: exchange.log.counts["drop"] > 25)
+                exchange.plan.values["drop"] = 0.0
+                seen = len(recording.of(RECV))
+                await until(lambda: len(recording.of(RECV)) > seen + 40 and recording.book_is_live)
+                exchange.pause()
+                await asyncio.sleep(0.1)
+
+    asyncio.run(run())
+    trades, messages = heard(recording)
+    missing = set(range(min(trades), max(trades))) - trades
+    holes = sum(start > last for (_, last), (start, _) in itertools.pairwise(messages))
+    kinds = [one.kind for one in recording.session.losses]
+    assert {fault.connection for fault in exchange.log.faults} == {1, 2}
+    assert kinds.count("gap") == holes and len(kinds) <= most
+    assert sum(one.missed or 0 for one in recording.session.losses if one.kind == "trades") == len(missing)
+    assert recording.session.flows[f"{venue}:BTCUSDT"].trades == len(trades)
+    assert sum(one.filled for one in recording.session.lanes.values()) > 10
+    (keeper,) = keepers.values()
+    assert keeper.proof()[0] == "sequence" and keeper.book.sequence == messages[-1][1]
+    assert (keeper.counters.resyncs > 0) == (holes > 0)
+    listing = exchange.listings["BTCUSDT"]
+    state = listing.market.state_at(keeper.book.sequence)
+    ours = [list(level) for level in keeper.book.bids.top()], [list(level) for level in keeper.book.asks.top()]
+    assert ours == sides(listing.instrument, state.bids, state.asks)

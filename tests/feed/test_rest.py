@@ -1,6 +1,8 @@
 import asyncio
 import gzip
 import random
+import tracemalloc
+import zlib
 from collections.abc import AsyncIterator, Callable
 
 import httpx
@@ -147,3 +149,60 @@ def test_secrets_in_an_address_are_not_recorded() -> None:
 )
 def test_retry_after_is_read_as_seconds_or_as_a_date(value: str, seconds: float | None) -> None:
     assert retry_after_s(value, 60 * 1_000_000_000) == seconds
+
+
+def _bomb() -> bytes:
+    """A quarter of a gigabyte of nothing, in a quarter of a megabyte."""
+    packer = zlib.compressobj(1, zlib.DEFLATED, 31)
+    return b"".join([*(packer.compress(bytes(1 << 24)) for _ in range(16)), packer.flush()])
+
+
+def test_a_body_that_unpacks_without_end_is_refused_within_its_limit() -> None:
+    bomb = _bomb()
+    desk = Desk(lambda request: httpx.Response(200, headers={"content-encoding": "gzip"}, stream=httpx.ByteStream(bomb)))
+    tracemalloc.start()
+    try:
+        with pytest.raises(VenueError, match="a body of more than 41943040 bytes"):
+            desk.get(DEPTH, attempts=1)
+        assert tracemalloc.get_traced_memory()[1] < 4 * rest.MAX_BODY
+    finally:
+        tracemalloc.stop()
+    assert [one.kind for one in desk.recording.records] == [REQUEST, RESPONSE, ERROR]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "content"), [("zstd", b""), ("br", b"x"), ("gzip", b"no gzip"), ("gzip", gzip.compress(b"whole", mtime=0)[:-9])]
+)
+def test_a_body_that_cannot_be_unpacked_is_an_error(encoding: str, content: bytes) -> None:
+    # Built without httpx's own decoding, which would fail before ours.
+    stream = httpx.ByteStream(content)
+    desk = Desk(lambda request: httpx.Response(200, headers={"content-encoding": encoding}, stream=stream))
+    with pytest.raises(VenueError):
+        desk.get(DEPTH, attempts=1)
+    assert [one.kind for one in desk.recording.records] == [REQUEST, RESPONSE, ERROR]
+
+
+def test_only_what_we_can_unpack_is_asked_for() -> None:
+    asked = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.headers["accept-encoding"])
+        return httpx.Response(200, content=b"{}")
+
+    assert Desk(answer).get(DEPTH) == b"{}"
+    assert asked == ["gzip"]
+
+
+def test_an_exchange_that_drips_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rest, "WITHIN_S", 0.05)
+
+    class Dripping(httpx.AsyncByteStream):
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            while True:
+                yield b" "
+                await asyncio.sleep(0.001)
+
+    desk = Desk(lambda request: httpx.Response(200, stream=Dripping()))
+    with pytest.raises(VenueError, match="no whole answer within"):
+        desk.get(DEPTH, attempts=1)
+    assert [one.kind for one in desk.recording.records] == [REQUEST, RESPONSE, ERROR]

@@ -117,3 +117,18 @@ def test_a_scale_holds_what_it_can_and_says_what_would_do() -> None:
     with pytest.raises(MoreDecimals) as refusal:
         KEYS[1]["0.12500"]
     assert refusal.value.decimals == 3
+
+
+def test_all_memories_together_are_bounded() -> None:
+    for scale in range(6):
+        for number in range(60_000):
+            KEYS[scale][str(number)]
+    assert sum(len(one) for one in KEYS) + len(ZERO) <= 262_144
+
+
+@pytest.mark.parametrize("text", ["1" * 10_000, "0." + "1" * 10_000, "0" * 5_000_000, "1" * 31])
+def test_no_long_text_is_remembered(text: str) -> None:
+    for memory in (KEY, ZERO):
+        with pytest.raises(BadFrame):
+            memory[text]
+        assert text not in memory

@@ -13,6 +13,7 @@ from feedtape.model.records import DIGEST, KEYFRAME
 from feedtape.replay.facts import facts_of
 from feedtape.replay.playback import Playback
 from feedtape.session import Session
+from feedtape.tape.reader import TapeReader
 from stage_cli import START, STEP, TARGET, Script, eventful, played, records_of, whole_tape
 
 SECOND = 10**9
@@ -44,7 +45,7 @@ def test_a_replay_comes_to_the_digests_that_the_recording_wrote(tape: Path) -> N
 
 def test_a_replay_from_every_keyframe_ends_as_one_from_the_start(tape: Path) -> None:
     whole = played(tape).session
-    with Playback(tape).reader as reader:
+    with TapeReader(tape) as reader:
         starts = [block.first for block in reader.blocks if block.keyframe]
     assert len(starts) > 8
     for start in starts:
@@ -68,7 +69,7 @@ def test_a_keyframe_holds_what_a_replay_has_at_its_place(tape: Path) -> None:
             assert state(restored) == state(playback.session)
             assert saved.keys() == state(playback.session).keys()
             checked += 1
-    playback.reader.close()
+    playback.close()
     assert checked > 8
 
 
@@ -79,7 +80,7 @@ def test_any_instant_is_the_same_with_and_without_seeking(tape: Path) -> None:
         for seek in (True, False):
             playback = Playback(tape)
             playback.run(time, seek=seek)
-            playback.reader.close()
+            playback.close()
             books.append(state(playback.session))
             assert playback.session.last <= time
         assert books[0] == books[1], time
@@ -92,7 +93,7 @@ def test_no_book_is_shown_between_a_loss_and_the_next_snapshot(tape: Path) -> No
             if keeper.state != "live":
                 assert keeper.digest() is None and len(keeper.book.bids) == len(keeper.book.asks) == 0
                 broken_seen += keeper.state == "broken"
-    playback.reader.close()
+    playback.close()
     assert broken_seen > 5
 
 
@@ -100,7 +101,7 @@ def test_bounds_and_times_come_from_the_tape_with_or_without_an_index(tmp_path: 
     indexed = whole_tape(tmp_path / "a.tape.zst")
     cut = Script(tmp_path / "b.tape.zst").live().abandon()
     for path in (indexed, cut):
-        with Playback(path).reader:
+        with Playback(path):
             playback = Playback(path)
             last = records_of(path)[-1].time
             assert playback.bounds() == (START, last)
@@ -109,13 +110,13 @@ def test_bounds_and_times_come_from_the_tape_with_or_without_an_index(tmp_path: 
             playback.check_within(last)
             with pytest.raises(TapeError, match="holds 2026-11-23T10:15:02"):
                 playback.check_within(last + 1)
-            playback.reader.close()
+            playback.close()
 
 
 def test_facts_from_the_index_are_those_of_a_reading(tmp_path: Path, tape: Path) -> None:
     whole = tmp_path / "whole.tape.zst"
     whole.write_bytes(tape.read_bytes())
-    with Playback(whole).reader as reader:
+    with TapeReader(whole) as reader:
         end = reader.blocks[-1].offset + reader.blocks[-1].size
     unindexed = tmp_path / "unindexed.tape.zst"
     unindexed.write_bytes(tape.read_bytes()[:end])

@@ -22,7 +22,9 @@ def test_thousands_stand_apart() -> None:
 
 def test_what_did_not_happen_is_printed_as_zero() -> None:
     session = Session(registry.venue)
-    assert counters_line(session) == "  wire     stalls 0   bad frames 0   refused 0   http errors 0   dropped here 0"
+    assert counters_line(session) == (
+        "  wire     stalls 0   bad frames 0   refused 0   frames too long 0   untracked 0   http errors 0   dropped here 0"
+    )
     assert loss_lines([], "verify") == ["  loss     none"]
     assert book_table(session) == ["  no book"]
 

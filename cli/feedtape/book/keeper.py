@@ -5,25 +5,37 @@
 A book that is not LIVE is empty: nobody can mistake an old state for the present. Deltas that arrive meanwhile wait in an
 unbroken chain for a snapshot; a hole in the chain throws away what came before it.
 
-During a planned change of connections both carry the stream. Deltas of the newcomer wait, and when the old connection goes the
-chain is taken up where it ended if the newcomer's deltas join it without a hole.
+Where several connections carry the stream (lanes, or a newcomer beside the connection that it relieves) and the venue's
+numbers are the same on each (`Integrity.merges`), there is one chain: whoever continues it first is applied, and what lies
+beyond a hole is kept aside until another connection fills it or none is left that may. Such a book stays live meanwhile, as
+of its last update: it is behind, not wrong. Where nothing tells what of one connection is what of another, each further
+connection has a keeper of its own, and takes over when the first one fails.
 """
 
 import enum
 from collections import deque
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from feedtape.book.digest import digest
 from feedtape.book.ladder import Book
-from feedtape.book.rules import Integrity, Verdict
+from feedtape.book.lanes import Merge, Repeated, Tally, Uncounted
+from feedtape.book.rules import Integrity, Verdict, start_of
 from feedtape.errors import BadFrame
 from feedtape.model.events import BookDelta, BookSnapshot, Event, Gap, Resync
 
+MOST: Final = 2**63 - 1
+"""Where counters end: ids that jump to and fro would else make a number that no keyframe can hold."""
+WAITING_LEVELS = 1_000_000
+"""Levels that may wait, in all deltas together."""
 WAITING_LIMIT = 20_000
 """Deltas that may wait for a snapshot; the oldest are forgotten beyond it, which a later snapshot then shows as too old."""
+
+
+def _weight(delta: BookDelta) -> int:
+    return len(delta.bids) + len(delta.asks)
 
 
 class State(enum.StrEnum):
@@ -59,10 +71,11 @@ class BookKeeper:
         "_chain",
         "_held",
         "_joined",
-        "_standby",
-        "_standby_picture",
-        "_standby_source",
+        "_merge",
+        "_standbys",
+        "_tally",
         "_waiting",
+        "_waiting_levels",
         "book",
         "broken_at",
         "channel",
@@ -78,7 +91,8 @@ class BookKeeper:
         "target",
     )
 
-    def __init__(self, target: str, channel: str, integrity: Integrity) -> None:
+    def __init__(self, target: str, channel: str, integrity: Integrity, tally: Tally | None = None) -> None:
+        """Begin without state; `tally` counts which connection was first where several carry the stream."""
         self.target = target
         self.channel = channel
         self.integrity = integrity
@@ -87,7 +101,7 @@ class BookKeeper:
         self.reason = "no snapshot yet"
         self.counters = Counters()
         self.source: int | None = None
-        """Connection whose deltas the book follows."""
+        """Connection that the book follows; None where there is none, or where several are merged."""
         self.last_recv = 0
         self.last_time: int | None = None
         self.broken_at = 0
@@ -96,13 +110,16 @@ class BookKeeper:
         self._chain: int | None = None
         """Last update of the last delta of the source: every delta is judged against it, joined to a snapshot or not."""
         self._joined = False
-        """Whether a delta has continued the snapshot that the book began with."""
+        """Whether a delta has continued the snapshot that the book began with; never of a book that is not live."""
         self._waiting: deque[BookDelta] = deque()
+        self._waiting_levels = 0
         self._held: BookSnapshot | None = None
         """A snapshot that came before any delta; the first delta decides whether it is of use."""
-        self._standby: deque[BookDelta] = deque()
-        self._standby_picture: BookSnapshot | None = None
-        self._standby_source: int | None = None
+        self._merge: Merge[BookDelta] | None = None
+        """There while several connections are merged."""
+        self._standbys: dict[int, BookKeeper] = {}
+        """Keepers of the other connections, where they cannot be merged."""
+        self._tally = tally or Uncounted()
 
     @property
     def wants_snapshot(self) -> bool:
@@ -113,6 +130,13 @@ class BookKeeper:
     def is_live(self) -> bool:
         """Whether the book may be shown as the present."""
         return self.state is State.LIVE
+
+    @property
+    def carriers(self) -> tuple[int, ...]:
+        """The connections that the book lives on."""
+        if self._merge is not None:
+            return tuple(self._merge.lanes)
+        return () if self.source is None else (self.source,)
 
     def proof(self) -> tuple[str, str]:
         """Return the grade (`checksum`, `sequence`, `unprovable`, `broken`) and the reason in words."""
@@ -129,12 +153,13 @@ class BookKeeper:
         """Return the digest of the book's state; None while there is no state to speak of."""
         return digest(self.book) if self.state is State.LIVE else None
 
-    def take_delta(self, delta: BookDelta, connection: int) -> Sequence[Event]:
-        """Apply a delta, or keep it waiting; return what became known by it: gaps, a resync."""
+    def take_delta(self, delta: BookDelta, connection: int) -> Sequence[Event] | None:
+        """Apply a delta, or keep it waiting; return what became known by it: gaps, a resync.
+
+        None tells that it only repeats what another connection had brought; so does `Repeated`, with what became known.
+        """
         if self.source != connection:
-            if self.source is not None:
-                return self._stand_by(delta, connection)
-            self.source = connection
+            return self._take_beside(delta, connection)
         rule, chain = self.integrity.sequence, self._chain
         if rule is not None and chain is not None:
             verdict = rule.follows(chain, delta)
@@ -142,11 +167,18 @@ class BookKeeper:
                 self.counters.repeated += 1
                 return ()
             if verdict is Verdict.GAP:
-                missed = rule.missed(chain, delta)
-                gap = self.break_off("gap", delta.recv, missed, f"update {chain} is not followed by the next one")
-                self._chain = delta.last
-                self._waiting.append(delta)
-                return (gap,)
+                return self._or_relieved((self._break_at(delta, delta.recv),), delta.recv)
+        if self._joined:
+            self._chain = delta.last
+            self.last_recv = delta.recv
+            known = self._apply(delta)
+        else:
+            known = self._follow(delta)
+        return self._or_relieved(known, delta.recv) if known else known
+
+    def _follow(self, delta: BookDelta) -> Sequence[Event]:
+        """Take a delta that continues the chain."""
+        rule = self.integrity.sequence
         self._chain = delta.last
         self.last_recv = delta.recv
         if self.state is not State.LIVE:
@@ -160,19 +192,31 @@ class BookKeeper:
         self._joined = True
         return self._apply(delta)
 
-    def take_snapshot(self, snapshot: BookSnapshot, connection: int) -> Sequence[Event]:
-        """Take a whole picture: the book becomes it, or it is joined with the deltas that wait."""
+    def _break_at(self, delta: BookDelta, recv: int, kind: str = "gap", why: str = "") -> Gap:
+        """Give up what lies between the chain and a delta: the delta begins another chain."""
+        rule, chain = self.integrity.sequence, self._chain
+        missed = None if rule is None or chain is None else rule.missed(chain, delta)
+        gap = self.break_off(kind, recv, missed, why or f"update {chain} is not followed by the next one")
+        self._chain = delta.last
+        self._wait(delta)
+        return gap
+
+    def take_snapshot(self, snapshot: BookSnapshot, connection: int) -> Sequence[Event] | None:
+        """Take a whole picture: the book becomes it, or it is joined with the deltas that wait.
+
+        None tells that it is of a connection that only stands by.
+        """
         if self.integrity.snapshot != "rest":
             if self.source is not None and self.source != connection:
-                self._begin_standby(connection)
-                self._standby.clear()
-                self._standby_picture = snapshot
-                return ()
+                self._standby(connection).take_snapshot(snapshot, connection)
+                return None
+            if self.source is None:
+                self.end_stale(snapshot.recv)
             self.source = connection
             self._chain = snapshot.sequence
             self.last_recv = snapshot.recv
             self.counters.updates += self.integrity.snapshot == "full"
-            return self._become(snapshot)
+            return self._or_relieved(self._become(snapshot), snapshot.recv)
         if self.state is State.LIVE:
             return ()
         waiting, rule = self._waiting, self.integrity.sequence
@@ -196,45 +240,200 @@ class BookKeeper:
                 break
             self._joined = True
             events.extend(self._apply(delta))
-        return events
+        return [*events, *self._catch_up(snapshot.recv)]
 
     def leave(self, connection: int, recv: int, why: str, *, relieved_by: int | None = None) -> Sequence[Event]:
-        """Note that a connection is gone. The book goes on with a newcomer's messages if they join, and breaks otherwise.
+        """Note that a connection is gone. The book goes on with what others bring if that joins, and breaks otherwise.
 
         `relieved_by` names a newcomer that had subscribed before: if it has said nothing yet, its first delta will show whether
         anything is missing.
         """
-        if connection == self._standby_source:
-            self._begin_standby(0)
-            self._standby_source = None
+        if connection not in self.carriers:
+            self._standbys.pop(connection, None)
             return ()
-        if connection != self.source:
-            return ()
-        newcomer, standby, picture = self._standby_source, list(self._standby), self._standby_picture
-        self._begin_standby(0)
-        self._standby_source = None
-        self.source = newcomer if newcomer is not None else relieved_by
-        if self.source is None or not (self.is_live and self._can_join(standby, picture, newcomer is None)):
-            events: list[Event] = [self.break_off("disconnect", recv, None, why)]
-        else:
-            events = []
-            self._chain, self._joined = None, False
-        if newcomer is not None:
-            if picture is not None:
-                events.extend(self.take_snapshot(picture, newcomer))
-            for delta in standby:
-                events.extend(self.take_delta(delta, newcomer))
-        return events
+        if self.integrity.merges:
+            return self._leave_merge(connection, recv, why, relieved_by)
+        return self._leave_to_standby(recv, why, relieved_by)
 
-    def _can_join(self, standby: Sequence[BookDelta], picture: BookSnapshot | None, silent: bool) -> bool:
-        """Whether what a newcomer has said so far continues the book, or may still."""
-        if picture is not None or silent:
-            return True
-        rule, sequence = self.integrity.sequence, self.book.sequence
-        if rule is None or sequence is None:
+    def outlive(self, connection: int, recv: int, why: str) -> Sequence[Event]:
+        """Note that the recording of a connection ends where others go on: nothing is lost by that.
+
+        A book that nobody else carries stays as it is, stale, until a newcomer continues it.
+        """
+        is_alone = self.carriers == (connection,) and not self._standbys
+        if not is_alone or (self._merge is not None and self._merge.aside):
+            return self.leave(connection, recv, why)
+        self._merge, self.source = None, None
+        if self.is_live and self.stale_since is None:
+            self.stale_since = recv
+        return ()
+
+    def end_stale(self, recv: int) -> None:
+        """Note that somebody who carries the book is heard again."""
+        if self.stale_since is not None:
+            self.counters.stale_ns = min(self.counters.stale_ns + recv - self.stale_since, MOST)
+            self.stale_since = None
+
+    # -- several connections with the same numbers
+
+    def _take_beside(self, delta: BookDelta, connection: int) -> Sequence[Event] | None:
+        """Take a delta of another connection than the one that the book follows."""
+        if self._merge is None:
+            if self.source is None:
+                self.source = connection
+                self.end_stale(delta.recv)
+                return self.take_delta(delta, connection)
+            if not self.integrity.merges:
+                self._standby(connection).take_delta(delta, connection)
+                return None
+            self._begin_merge(self.source, self._chain, delta.recv)
+        assert self._merge is not None
+        return self._take_merged(self._merge, delta, connection)
+
+    def _begin_merge(self, connection: int, reached: int | None, recv: int) -> Merge[BookDelta]:
+        self._merge = merge = Merge[BookDelta](self._tally)
+        merge.join(connection, reached, recv)
+        self.source = None
+        return merge
+
+    def _judge(self, delta: BookDelta) -> Verdict:
+        """Judge a delta of any connection: they may cut the same updates into different messages, and sizes are absolute."""
+        rule, chain = self.integrity.sequence, self._chain
+        if rule is None or chain is None:
+            return Verdict.NEXT
+        verdict = rule.follows(chain, delta)
+        if verdict is Verdict.GAP and delta.last is not None and delta.last > chain:
+            return rule.bridges(chain, delta)
+        return verdict
+
+    def _take_merged(self, merge: Merge[BookDelta], delta: BookDelta, connection: int) -> Sequence[Event] | None:
+        verdict, start, last, recv = self._judge(delta), start_of(delta), delta.last, delta.recv
+        known: Sequence[Event] = ()
+        is_new = True
+        # Whatever connection had fallen silent, this one has not.
+        self.end_stale(recv)
+        if start is None or last is None or self._counts_anew(verdict, last, connection, recv):
+            # Without numbers it can neither be placed nor waited for, and where the venue began to count anew nor can the rest.
+            known = (self._break_at(delta, recv),)
+            self._begin_merge(connection, last, recv)
+            self._settle()
+            return known
+        if verdict is Verdict.OLD or (self._chain is not None and last <= self._chain):
+            self.counters.repeated += 1
+            is_new = not merge.repeats(connection, last, recv)
+        elif verdict is Verdict.NEXT:
+            merge.continued(connection, last, recv)
+            known = self._follow(delta)
+        else:
+            is_new = merge.keep(connection, start, last, recv, delta, _weight(delta))
+        merge.reach(connection, start, last, recv)
+        if merge.aside:
+            known = [*known, *self._mend(recv)]
+        self._settle()
+        return known if is_new else Repeated(known) if known else None
+
+    def _counts_anew(self, verdict: Verdict, last: int, connection: int, recv: int) -> bool:
+        if verdict is not Verdict.GAP or self._chain is None or last > self._chain or self._merge is None:
             return False
-        verdicts = (rule.bridges(sequence, delta) for delta in standby)
-        return next((verdict for verdict in verdicts if verdict is not Verdict.OLD), Verdict.NEXT) is Verdict.NEXT
+        return not self._merge.repeats(connection, last, recv)
+
+    def _mend(self, recv: int, kind: str = "gap", why: str = "") -> Sequence[Event]:
+        """Take what is kept aside as far as it continues the chain, or as nobody is left who may fill the hole before it."""
+        merge, done = self._merge, 0
+        known: list[Event] = []
+        while merge is not None and done < len(merge.aside):
+            kept = merge.aside[done]
+            verdict = self._judge(kept.item)
+            if verdict is Verdict.NEXT:
+                merge.continued(kept.connection, kept.last, kept.recv)
+                known.extend(self._follow(kept.item))
+                self.last_recv = recv
+            elif verdict is Verdict.GAP:
+                if self._chain is not None and not merge.is_lost(self._chain, recv):
+                    break
+                known.append(self._break_at(kept.item, recv, kind, why))
+                merge.continued(kept.connection, kept.last, kept.recv)
+            done += 1
+        if merge is not None:
+            merge.done(done)
+        return known or ()
+
+    def _settle(self) -> None:
+        """Follow one connection alone again, once it is the only one and has caught up."""
+        sole = None if self._merge is None else self._merge.sole(self._chain)
+        if sole is not None:
+            self.source, self._merge = sole, None
+
+    def _catch_up(self, recv: int) -> Sequence[Event]:
+        """Let the chain begin where a snapshot ends that is ahead of it: it holds whatever a hole before it swallowed."""
+        if self._merge is None or not self.is_live or self.book.sequence is None:
+            return ()
+        self._chain = max(self._chain or 0, self.book.sequence)
+        known = self._mend(recv)
+        self._settle()
+        return known
+
+    def _leave_merge(self, connection: int, recv: int, why: str, relieved_by: int | None) -> Sequence[Event]:
+        merge = self._merge or self._begin_merge(connection, self._chain, recv)
+        del merge.lanes[connection]
+        if relieved_by is not None:
+            merge.join(relieved_by, None, recv)
+        if not merge.lanes:
+            self._merge = None
+            return (self.break_off("disconnect", recv, None, why),)
+        if self.is_live and not self._joined and self.book.sequence is not None:
+            self._chain = max(self._chain or 0, self.book.sequence)
+        known = self._mend(recv, "disconnect", why)
+        self._settle()
+        return known
+
+    # -- several connections that nothing links
+
+    def _standby(self, connection: int) -> "BookKeeper":
+        keeper = self._standbys.get(connection)
+        if keeper is None:
+            keeper = self._standbys[connection] = BookKeeper(self.target, self.channel, self.integrity)
+        return keeper
+
+    def _or_relieved(self, known: Sequence[Event], recv: int) -> Sequence[Event]:
+        """Go on with another connection's book if this one broke just now."""
+        if not self._standbys or self.state is not State.BROKEN or self.source is None:
+            return known
+        broken, relief = self.source, self._whole_standby()
+        if relief is None:
+            return known
+        events = self._adopt(relief, recv)
+        # Its messages go on, and so it may stand by once it has a whole picture again.
+        self._standby(broken)
+        return [*known, *events]
+
+    def _whole_standby(self) -> int | None:
+        return next((connection for connection, keeper in self._standbys.items() if keeper.is_live), None)
+
+    def _leave_to_standby(self, recv: int, why: str, relieved_by: int | None) -> Sequence[Event]:
+        relief = self._whole_standby()
+        if relief is not None:
+            return self._adopt(relief, recv)
+        known: Sequence[Event] = ()
+        if relieved_by is None or self._standbys or not self.is_live:
+            known = (self.break_off("disconnect", recv, None, why),)
+        self._chain, self._joined = None, False
+        self.source = next(iter(self._standbys), relieved_by)
+        self._standbys.pop(self.source or 0, None)
+        return known
+
+    def _adopt(self, connection: int, recv: int) -> Sequence[Event]:
+        """Take over the book of a connection that stood by."""
+        other, was_broken = self._standbys.pop(connection), self.state is State.BROKEN
+        self.source, self.book, self.state, self.reason = connection, other.book, other.state, other.reason
+        self._chain, self._joined = other._chain, other._joined
+        self.last_recv, self.last_time = other.last_recv, other.last_time
+        self.counters.crossed += other.is_crossed and not self.is_crossed
+        self.is_crossed = other.is_crossed
+        if not was_broken:
+            return ()
+        self.counters.resyncs += 1
+        return (Resync(self.target, recv, None, self.broken_at, self.book.sequence),)
 
     def break_off(self, kind: str, recv: int, missed: int | None, reason: str) -> Gap:
         """Turn the book broken: it is emptied, and what follows waits for a snapshot."""
@@ -244,12 +443,15 @@ class BookKeeper:
         self.state = State.BROKEN
         self.reason = f"{kind}: {reason}"
         self.counters.gaps += 1
-        self.counters.missed += missed or 0
+        self.counters.missed = min(self.counters.missed + (missed or 0), MOST)
         self.book.clear()
         self.is_crossed = False
         self._waiting.clear()
+        self._waiting_levels = 0
         self._held = None
-        self._chain = None
+        self._chain, self._joined = None, False
+        if self._merge is not None:
+            self._merge.forget()
         return Gap(self.target, recv, None, kind, since, missed, reason)
 
     def _apply(self, delta: BookDelta) -> Sequence[Event]:
@@ -301,24 +503,12 @@ class BookKeeper:
                 self._joined = True
                 return [*events, *self._apply(delta)]
             self.counters.snapshots_too_old += 1
-        if len(self._waiting) >= WAITING_LIMIT:
-            self._waiting.popleft()
+        self._waiting_levels += _weight(delta)
+        while self._waiting and (len(self._waiting) >= WAITING_LIMIT or self._waiting_levels > WAITING_LEVELS):
+            self._waiting_levels -= _weight(self._waiting.popleft())
             self.counters.forgotten += 1
         self._waiting.append(delta)
         return ()
-
-    def _stand_by(self, delta: BookDelta, connection: int) -> Sequence[Event]:
-        self._begin_standby(connection)
-        if len(self._standby) >= WAITING_LIMIT:
-            self._standby.popleft()
-        self._standby.append(delta)
-        return ()
-
-    def _begin_standby(self, connection: int) -> None:
-        if self._standby_source != connection:
-            self._standby.clear()
-            self._standby_picture = None
-            self._standby_source = connection
 
     def _become(self, snapshot: BookSnapshot) -> Sequence[Event]:
         was_broken = self.state is State.BROKEN
@@ -332,6 +522,7 @@ class BookKeeper:
         self.counters.snapshots += 1
         self.last_time = snapshot.time
         self._waiting.clear()
+        self._waiting_levels = 0
         self._held = None
         if self.book.crossed() and not self.is_crossed:
             self.is_crossed = True
@@ -362,15 +553,14 @@ class BookKeeper:
             "asks": list(self.book.asks.top()),
             "held": msgspec.to_builtins(self._held),
             "waiting": msgspec.to_builtins(list(self._waiting)),
-            "standby_source": self._standby_source,
-            "standby_picture": msgspec.to_builtins(self._standby_picture),
-            "standby": msgspec.to_builtins(list(self._standby)),
+            "merge": None if self._merge is None else self._merge.save(),
+            "standbys": {str(connection): keeper.save() for connection, keeper in self._standbys.items()},
         }
 
     @classmethod
-    def load(cls, target: str, saved: dict[str, Any], integrity: Integrity) -> "BookKeeper":
+    def load(cls, target: str, saved: dict[str, Any], integrity: Integrity, tally: Tally | None = None) -> "BookKeeper":
         """Return a keeper in the state that `save` returned."""
-        keeper = cls(target, saved["channel"], integrity)
+        keeper = cls(target, saved["channel"], integrity, tally)
         keeper.state = State(saved["state"])
         keeper.reason = saved["reason"]
         keeper.source = saved["source"]
@@ -382,10 +572,31 @@ class BookKeeper:
         keeper.counters = msgspec.convert(saved["counters"], Counters)
         keeper.book.replace(saved["bids"], saved["asks"], saved["sequence"])
         keeper._chain = saved["chain"]
-        keeper._joined = saved["joined"]
+        keeper._joined = saved["joined"] and keeper.is_live
         keeper._held = msgspec.convert(saved["held"], BookSnapshot | None)
         keeper._waiting.extend(msgspec.convert(saved["waiting"], list[BookDelta]))
-        keeper._standby_source = saved["standby_source"]
-        keeper._standby_picture = msgspec.convert(saved["standby_picture"], BookSnapshot | None)
-        keeper._standby.extend(msgspec.convert(saved["standby"], list[BookDelta]))
+        keeper._waiting_levels = sum(map(_weight, keeper._waiting))
+        if saved.get("merge") is not None:
+            keeper._merge = Merge.load(saved["merge"], keeper._tally, lambda delta: msgspec.convert(delta, BookDelta))
+        for connection, one in saved.get("standbys", {}).items():
+            keeper._standbys[int(connection)] = cls.load(target, one, integrity)
+        if saved.get("standby_source") is not None:
+            keeper._load_standby(saved)
         return keeper
+
+    def _load_standby(self, saved: dict[str, Any]) -> None:
+        """Take over what version 0.1 let a newcomer's messages wait for: that the old connection goes."""
+        connection, picture = saved["standby_source"], msgspec.convert(saved["standby_picture"], BookSnapshot | None)
+        deltas = msgspec.convert(saved["standby"], list[BookDelta])
+        if not self.integrity.merges:
+            if picture is not None:
+                self._standby(connection).take_snapshot(picture, connection)
+            for delta in deltas:
+                self._standby(connection).take_delta(delta, connection)
+        elif self.source is not None:
+            merge = self._begin_merge(self.source, self._chain, self.last_recv)
+            for delta in deltas:
+                start = start_of(delta)
+                if start is not None and delta.last is not None:
+                    merge.keep(connection, start, delta.last, delta.recv, delta, _weight(delta))
+                    merge.reach(connection, start, delta.last, delta.recv)

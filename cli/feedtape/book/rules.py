@@ -22,6 +22,13 @@ class Verdict(enum.Enum):
     """Something between the book and it is missing."""
 
 
+def start_of(delta: BookDelta) -> int | None:
+    """Return the last update that a delta takes for known: all that it holds comes after that."""
+    if delta.prev is not None:
+        return delta.prev
+    return None if delta.first is None else delta.first - 1
+
+
 class SequenceRule(Protocol):
     """The rule of one kind of stream."""
 
@@ -130,6 +137,11 @@ class Integrity:
     depth: int | None = None
     unknown_delete_is_loss: bool = False
     unprovable: str = ""
+
+    @property
+    def merges(self) -> bool:
+        """Whether update ids are the venue's own, the same on every connection: all that REST snapshots can be joined with."""
+        return self.sequence is not None and self.snapshot == "rest"
 
     @property
     def proof(self) -> str:

@@ -7,11 +7,15 @@ import typer
 from feedtape import __version__
 from feedtape.commands.book import book
 from feedtape.commands.cat import cat
+from feedtape.commands.cut import cut
 from feedtape.commands.import_ import EPILOG as IMPORT_EPILOG
 from feedtape.commands.import_ import import_
 from feedtape.commands.info import info
+from feedtape.commands.merge import merge
 from feedtape.commands.record import record
+from feedtape.commands.repair import repair
 from feedtape.commands.replay import replay
+from feedtape.commands.seal import seal
 from feedtape.commands.sim import EPILOG as SIM_EPILOG
 from feedtape.commands.sim import sim
 from feedtape.commands.venues import venues
@@ -40,7 +44,11 @@ app.command("play", hidden=True)(replay)
 app.command()(book)
 app.command()(info)
 app.command()(verify)
+app.command()(seal)
 app.command()(cat)
+app.command()(cut)
+app.command()(merge)
+app.command()(repair)
 app.command("import", epilog=IMPORT_EPILOG)(import_)
 app.command(epilog=SIM_EPILOG)(sim)
 app.command()(venues)

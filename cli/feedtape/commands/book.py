@@ -4,13 +4,14 @@ from typing import Annotated
 
 import typer
 
-from feedtape.commands.options import Depth, Json, Tape
+from feedtape.commands.options import Alone, Depth, Json, Tape
 
 
 def book(
     tape: Tape,
     target: Annotated[str | None, typer.Argument(help="Which book, where a tape holds several.", metavar="TARGET")] = None,
     at: Annotated[str | None, typer.Option("--at", help="The instant; the end if left out.", metavar="TIME")] = None,
+    alone: Alone = False,
     depth: Depth = 20,
     json: Json = False,
 ) -> None:
@@ -21,12 +22,13 @@ def book(
     feedtape book night.tape.zst binance:BTCUSDT --at +90s --depth 5 --json
     TIME is RFC 3339, HH:MM:SS, +90s from the start, -5m from the end, 40%, or Unix time.
     """
-    from feedtape.replay.playback import Playback
+    from feedtape.commands.tapes import open_tapes, prepare_seeking
     from feedtape.replay.select import find_book
     from feedtape.ui.ladder import plain_line
     from feedtape.ui.output import put, put_json
 
-    with Playback(tape) as playback:
+    with open_tapes([tape], alone=alone) as playback:
+        prepare_seeking(playback)
         time = playback.time(at) if at is not None else playback.bounds()[1]
         playback.check_within(time)
         playback.run(time, seek=True)

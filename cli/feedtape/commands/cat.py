@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from feedtape.commands.options import From, Only, Tape, To
+from feedtape.commands.options import Alone, Follow, From, Only, Tape, To
 
 
 def cat(
@@ -15,9 +15,11 @@ def cat(
         list[str] | None,
         typer.Option("--kind", help="Only this kind of record (recv, body, gap…) or event (trade, book…).", metavar="KIND"),
     ] = None,
+    alone: Alone = False,
     only: Only = None,
     from_: From = None,
     to: To = None,
+    follow: Follow = False,
     limit: Annotated[int | None, typer.Option("-n", "--limit", help="Stop after so many lines.", min=1)] = None,
 ) -> None:
     """Print a tape's records, or the events that its frames hold, as JSON lines.
@@ -30,11 +32,15 @@ def cat(
     import sys
     from itertools import islice
 
+    from feedtape.commands.tapes import open_tapes, prepare_seeking
     from feedtape.replay.listing import Filter, lines_of
-    from feedtape.replay.playback import Playback
-    from feedtape.ui.output import safe_json, warn
+    from feedtape.ui.output import printable, safe_json
+    from feedtape.ui.progress import pause
+    from feedtape.ui.status import told_status
 
-    with Playback(tape) as playback:
+    with open_tapes([tape], alone=alone) as playback:
+        if from_ or to:
+            prepare_seeking(playback)
         wanted = Filter(
             kinds=frozenset(kind or ()),
             only=tuple(only or ()),
@@ -42,10 +48,19 @@ def cat(
             until=playback.time(to) if to else None,
         )
         out = sys.stdout.buffer
-        for line in islice(lines_of(playback, wanted, events=events, raw=raw), limit):
-            out.write((line if raw else safe_json(line)) + b"\n")
+        # Byte for byte into a pipe; a terminal must not be steered by what a venue sent.
+        shown = (lambda line: printable(line.decode(errors="replace")).encode()) if sys.stdout.isatty() else bytes
+
+        def more() -> bool:
+            out.flush()
+            return pause()
+
+        wait = more if follow else None
+        for line in islice(lines_of(playback, wanted, events=events, raw=raw, wait=wait), limit):
+            out.write((shown(line) if raw else safe_json(line)) + b"\n")
         out.flush()
         whole = limit is None and to is None
-        if whole and playback.cut is not None:
-            warn(f"{tape} is cut: {playback.cut}")
-            raise typer.Exit(3)
+        status = told_status(playback, whole=whole)
+    # What was lost while it was recorded is no fault of the listing; what could not be read of it is.
+    if playback.tape.faults or playback.tape.holes or (whole and playback.cut is not None):
+        raise typer.Exit(status)

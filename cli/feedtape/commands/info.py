@@ -10,6 +10,7 @@ from feedtape.commands.options import Json
 
 def info(
     tapes: Annotated[list[Path], typer.Argument(help="Tapes.", metavar="TAPE", show_default=False)],
+    hashed: Annotated[bool, typer.Option("--sha256", help="Read every file whole for its SHA-256.")] = False,
     json: Json = False,
 ) -> None:
     """Tell what is in a tape: at once from its index, or by reading it where it has none.
@@ -22,11 +23,13 @@ def info(
     from feedtape.replay.facts import facts_of
     from feedtape.ui.facts import facts_lines
     from feedtape.ui.output import put, put_json, say_error
+    from feedtape.ui.progress import progress
 
     status = 0
     for number, path in enumerate(tapes):
         try:
-            facts = facts_of(path)
+            with progress("reading", path.stat().st_size if path.is_file() else 0, quiet=json) as tell:
+                facts = facts_of(path, hashed=hashed, tell=tell)
         except FeedtapeError as error:
             # One bad file must not hide the others.
             say_error(str(error), error.hint)
@@ -39,6 +42,6 @@ def info(
                 put("")
             for line in facts_lines(facts):
                 put(line)
-        if facts["state"] == "cut":
+        if facts["state"] != "complete":
             status = status or 3
     raise typer.Exit(status)

@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, overload
 
 import typer
 
@@ -24,7 +24,53 @@ def duration_ns(text: str) -> int:
     return int(float(match[1]) * _UNITS[match[2]])
 
 
+_SIZES = {"B": 1, **{f"{prefix}B": 1000**power for power, prefix in enumerate("kMGT", 1)}}
+_SIZES |= {"KB": 1000, **{f"{prefix}iB": 1024**power for power, prefix in enumerate("KMGT", 1)}}
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kKMGT]?i?B)")
+
+
+@overload
+def seconds(text: str) -> float: ...
+
+
+@overload
+def seconds(text: str | None) -> float | None: ...
+
+
+def seconds(text: str | None) -> float | None:
+    """Read a duration that may not be given; see `duration_ns`."""
+    return None if text is None else duration_ns(text) / 1e9
+
+
+@overload
+def size_bytes(text: str) -> int: ...
+
+
+@overload
+def size_bytes(text: str | None) -> int | None: ...
+
+
+def size_bytes(text: str | None) -> int | None:
+    """Read a size such as `512MB` (10^6) or `64MiB` (2^20).
+
+    Raises:
+        UsageError: when it has no unit, or is none.
+    """
+    if text is None:
+        return None
+    match = _SIZE.fullmatch(text.strip())
+    if match is None or match[2] not in _SIZES:
+        raise UsageError(f"a size is a number with a unit, not {text!r}", hint="512MB, 64MiB, 2GB")
+    return int(float(match[1]) * _SIZES[match[2]])
+
+
 Tape = Annotated[Path, typer.Argument(help="A tape.", metavar="TAPE", show_default=False)]
+Tapes = Annotated[
+    list[Path],
+    typer.Argument(help="A tape, or a folder, pattern or any segment of one recording.", metavar="TAPE...", show_default=False),
+]
+Alone = Annotated[bool, typer.Option("--alone", help="Take a segment by itself, without the others of its recording.")]
+Follow = Annotated[bool, typer.Option("--follow", help="Go on while the tape is being written.")]
 Targets = Annotated[
     list[str],
     typer.Argument(help="What to connect to, as venue:SYMBOL.", metavar="TARGET", show_default=False),
@@ -34,6 +80,8 @@ Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Say nothing but erro
 From = Annotated[str | None, typer.Option("--from", help="Begin at this time.", metavar="TIME")]
 To = Annotated[str | None, typer.Option("--to", help="End before this time.", metavar="TIME")]
 Only = Annotated[list[str] | None, typer.Option("--only", help="Only this target; may be repeated.", metavar="TARGET")]
+Out = Annotated[Path, typer.Option("-o", "--out", help="The tape to write.", metavar="OUT", show_default=False)]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a file that exists.")]
 Channels = Annotated[
     str,
     typer.Option(help="Comma-separated: book, trades, quotes, derivatives, liquidations, or all.", metavar="LIST"),
@@ -59,4 +107,9 @@ SimFaults = Annotated[
 SimRate = Annotated[float, typer.Option("--rate", help="Depth updates a second and symbol of the simulated exchange.")]
 SimSeed = Annotated[int, typer.Option("--seed", help="Seed of the simulated exchange.")]
 Duration = Annotated[str | None, typer.Option("-d", "--duration", help="Stop after this long.", metavar="DURATION")]
+Count = Annotated[int | None, typer.Option("-n", "--count", help="Stop after so many frames.", min=1)]
+MaxFrame = Annotated[
+    str | None,
+    typer.Option("--max-frame", help="Largest message that is taken.", metavar="SIZE", show_default="16MiB"),
+]
 Depth = Annotated[int, typer.Option("--depth", help="Levels a side; 0 for all.", min=0)]

@@ -1,29 +1,79 @@
 """`feedtape record`: a feed to a tape."""
 
-from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from feedtape.commands.options import Channels, Duration, Json, Quiet, Silence, Sim, SimFaults, SimRate, SimSeed, Targets, Url
+from feedtape.commands.options import (
+    Channels,
+    Count,
+    Duration,
+    Json,
+    MaxFrame,
+    Quiet,
+    Silence,
+    Sim,
+    SimFaults,
+    SimRate,
+    SimSeed,
+    Targets,
+    Url,
+)
 from feedtape.errors import UsageError
+
+if TYPE_CHECKING:
+    from feedtape.tape.writer import TapeWriter
 
 
 def record(
     targets: Targets,
     out: Annotated[
-        Path | None,
-        typer.Option("-o", "--out", help="File or folder; may hold %Y%m%d-%H%M%S and the like.", show_default="recordings/…"),
+        str | None,
+        typer.Option(
+            "-o",
+            "--out",
+            help="File, or folder/; may hold %Y%m%d-%H%M%S and the like.",
+            show_default="recordings/…",
+            metavar="OUT",
+        ),
     ] = None,
     channels: Channels = "book,trades,quotes",
     duration: Duration = None,
-    count: Annotated[int | None, typer.Option("-n", "--count", help="Stop after so many frames.", min=1)] = None,
+    count: Count = None,
+    max_size: Annotated[str | None, typer.Option("--max-size", help="Stop at so much tape.", metavar="SIZE")] = None,
+    stop_after_silence: Annotated[
+        str | None, typer.Option("--stop-after-silence", help="Stop when nothing comes for so long.", metavar="DURATION")
+    ] = None,
+    rotate_every: Annotated[
+        str | None, typer.Option("--rotate-every", help="Begin a new segment so often, aligned to UTC.", metavar="DURATION")
+    ] = None,
+    rotate_size: Annotated[
+        str | None, typer.Option("--rotate-size", help="Begin a new segment at this size.", metavar="SIZE")
+    ] = None,
+    keep: Annotated[int | None, typer.Option("--keep", help="Keep so many finished segments, delete older ones.", min=1)] = None,
+    print_files: Annotated[bool, typer.Option("--print-files", help="Print each finished tape's name.")] = False,
+    connections: Annotated[
+        int,
+        typer.Option(
+            "--connections", help="Parallel connections that carry the same, so that one fills another's holes.", min=1, max=8
+        ),
+    ] = 1,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that exists.")] = False,
-    level: Annotated[int, typer.Option("--level", help="zstd level.", min=1, max=19)] = 9,
+    level: Annotated[int, typer.Option("--level", help="zstd level; less is used while the disk is behind.", min=1, max=19)] = 9,
     flush: Annotated[
         str, typer.Option("--flush", help="Longest time that a frame may sit unwritten.", metavar="DURATION")
     ] = "1s",
+    buffer: Annotated[
+        str,
+        typer.Option(
+            "--buffer", help="Memory for what waits for the disk; beyond it frames are dropped, counted.", metavar="SIZE"
+        ),
+    ] = "64MB",
+    max_frame: MaxFrame = None,
     note: Annotated[str | None, typer.Option("--note", help="Kept in the header.", metavar="TEXT")] = None,
+    meta: Annotated[
+        list[str] | None, typer.Option("--meta", help="Kept in the header; may be repeated.", metavar="KEY=VALUE")
+    ] = None,
     silence: Silence = None,
     url: Url = None,
     sim: Sim = False,
@@ -33,41 +83,82 @@ def record(
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Record every frame of a feed to a tape, until ctrl-c.
+    """Record every frame of a feed to a tape, until ctrl-c. SIGUSR1 or the key m drops a marker, SIGUSR2 prints the status.
 
     \b
     feedtape record binance:BTCUSDT binance-usdm:BTCUSDT --channels all
-    feedtape record binance:BTCUSDT -o night.tape.zst -d 8h
+    feedtape record binance:BTCUSDT -o tapes/ --rotate-every 1h --keep 48
     feedtape record binance:BTCUSDT --sim --fault drop=0.01 -d 30s
     """
     from feedtape.commands.connect import SimOptions, addresses, parse_channels, parse_targets
-    from feedtape.commands.options import duration_ns
+    from feedtape.commands.options import seconds, size_bytes
 
     found = parse_targets(targets)
     wanted_channels = parse_channels(channels)
-    duration_s = duration_ns(duration) / 1e9 if duration else None
-    silence_s = duration_ns(silence) / 1e9 if silence else None
-    flush_s = duration_ns(flush) / 1e9
+    flush_s = seconds(flush)
     if not 0.01 <= flush_s <= 60:
         raise UsageError(f"flush must be between 10ms and 60s, not {flush!r}")
+    every_s = None if rotate_every is None else seconds(rotate_every)
+    if every_s is not None and every_s < 1:
+        raise UsageError(f"a segment lasts at least 1s, not {rotate_every!r}")
+    if keep is not None and rotate_every is None and rotate_size is None:
+        raise UsageError("--keep is for segments", hint="add --rotate-every 1h or --rotate-size 512MB")
+    if print_files and json:
+        raise UsageError("--print-files and --json both print to stdout: choose one")
+    buffer_size = size_bytes(buffer)
+    if buffer_size < 8_000_000:
+        raise UsageError(f"the buffer is at least 8MB, not {buffer!r}")
     from feedtape.commands.names import tape_path
+    from feedtape.model.secrets import redact_url
     from feedtape.tape.writer import TapeWriter
-    from feedtape.ui import live
-    from feedtape.ui.output import printable, say
+    from feedtape.ui import live, recording
+    from feedtape.ui.output import printable
     from feedtape.venues import registry
 
-    path = tape_path(out, found)
+    def make(start: int, segment: int | None) -> "TapeWriter":
+        path = tape_path(out, found, start, segment)
+        return TapeWriter(path, level=level, overwrite=overwrite, buffer=buffer_size, patient=False)
+
     with addresses(found, url, SimOptions(sim, fault or (), rate, seed)) as urls:
-        wanted = live.Wanted(found, wanted_channels, urls, duration_s, count, silence_s)
-        writer = TapeWriter(path, level=level, overwrite=overwrite)
+        wanted = live.Wanted(
+            found,
+            wanted_channels,
+            urls,
+            duration_s=seconds(duration),
+            frames=count,
+            silence_s=seconds(silence),
+            stop_after_silence_s=seconds(stop_after_silence),
+            connections=connections,
+            max_frame=size_bytes(max_frame),
+        )
         header = {
             "targets": [str(target) for target in found],
             "channels": wanted_channels,
             "decoders": {target.venue: registry.venue(target.venue).decoder for target in found},
-            "urls": {venue: printable(address) for venue, address in urls.items()},
+            "urls": {venue: printable(redact_url(address)) for venue, address in urls.items()},
             "simulated": sim,
+            "connections": connections,
             "note": note,
+            "meta": _meta(meta or ()),
         }
-        if not quiet and not json:
-            say(f"recording {', '.join(map(str, found))} -> {path}\nctrl-c stops and closes the file cleanly")
-        raise typer.Exit(live.record(wanted, writer, header, flush_s, quiet=quiet or json, json=json))
+        tapes = recording.Tapes(
+            make,
+            header,
+            flush_s,
+            rotate_every_ns=None if every_s is None else int(every_s * 1e9),
+            rotate_size=size_bytes(rotate_size),
+            keep=keep,
+            max_size=size_bytes(max_size),
+            print_files=print_files,
+        )
+        raise typer.Exit(recording.record(wanted, tapes, quiet=quiet, json=json))
+
+
+def _meta(words: Any) -> dict[str, str]:
+    pairs = {}
+    for word in words:
+        key, equals, value = word.partition("=")
+        if not equals or not key.strip():
+            raise UsageError(f"--meta is KEY=VALUE, not {word!r}")
+        pairs[key.strip()] = value
+    return pairs

@@ -4,7 +4,20 @@ from typing import Annotated
 
 import typer
 
-from feedtape.commands.options import Channels, Depth, Duration, Json, Silence, Sim, SimFaults, SimRate, SimSeed, Targets, Url
+from feedtape.commands.options import (
+    Channels,
+    Count,
+    Depth,
+    Duration,
+    Json,
+    Silence,
+    Sim,
+    SimFaults,
+    SimRate,
+    SimSeed,
+    Targets,
+    Url,
+)
 
 
 def watch(
@@ -14,7 +27,7 @@ def watch(
     plain: Annotated[bool, typer.Option("--plain", help="One line a second and book instead of a picture.")] = False,
     json: Json = False,
     duration: Duration = None,
-    count: Annotated[int | None, typer.Option("-n", "--count", help="Stop after so many frames.", min=1)] = None,
+    count: Count = None,
     silence: Silence = None,
     url: Url = None,
     sim: Sim = False,
@@ -30,14 +43,12 @@ def watch(
     feedtape watch binance:BTCUSDT --sim --json -d 10s
     """
     from feedtape.commands.connect import SimOptions, addresses, parse_channels, parse_targets
-    from feedtape.commands.options import duration_ns
+    from feedtape.commands.options import seconds
 
     found = parse_targets(targets)
     wanted_channels = parse_channels(channels)
-    duration_s = duration_ns(duration) / 1e9 if duration else None
-    silence_s = duration_ns(silence) / 1e9 if silence else None
     from feedtape.ui import live
 
     with addresses(found, url, SimOptions(sim, fault or (), rate, seed)) as urls:
-        wanted = live.Wanted(found, wanted_channels, urls, duration_s, count, silence_s)
+        wanted = live.Wanted(found, wanted_channels, urls, seconds(duration), count, seconds(silence))
         raise typer.Exit(live.watch(wanted, depth, plain=plain, json=json))

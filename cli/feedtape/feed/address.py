@@ -4,6 +4,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from feedtape.errors import UsageError
+from feedtape.model.secrets import redact_url
 from feedtape.venues.contract import Venue
 
 _HTTP = {"ws": "http", "wss": "https", "http": "http", "https": "https"}
@@ -25,20 +26,23 @@ class Address(NamedTuple):
         """
         if override is None:
             return cls(venue.ws_url, venue.rest_url)
-        parts = urlsplit(override)
+        shown = redact_url(override)
+        try:
+            parts = urlsplit(override)
+        except ValueError:
+            raise UsageError(f"the address of {venue.name} cannot be read: {shown}") from None
         try:
             port_is_one = parts.port is None or parts.port > 0
         except ValueError:
             port_is_one = False
         if not port_is_one or parts.scheme not in _HTTP or not parts.hostname or parts.query or parts.fragment:
             hint = f"{venue.name}=ws://127.0.0.1:8765"
-            raise UsageError(
-                f"the address of {venue.name} must be ws://HOST:PORT or wss://HOST:PORT, not {override!r}", hint=hint
-            )
+            raise UsageError(f"the address of {venue.name} must be ws://HOST:PORT or wss://HOST:PORT, not {shown!r}", hint=hint)
         scheme, rest = _HTTP[parts.scheme], f"{parts.netloc}{parts.path.rstrip('/')}"
         return cls(f"{_WS[scheme]}://{rest}", f"{scheme}://{rest}")
 
     @property
     def is_local(self) -> bool:
         """Whether it is this machine, where no proxy belongs in between."""
-        return (urlsplit(self.http).hostname or "") in ("localhost", "::1") or "//127." in self.http
+        host = urlsplit(self.http).hostname or ""
+        return host in ("localhost", "::1") or host.startswith("127.")

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from websockets.client import ClientProtocol
+from websockets.exceptions import InvalidURI
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Response
 from websockets.protocol import State
@@ -17,14 +18,16 @@ from websockets.uri import parse_uri
 
 from feedtape.errors import VenueError
 from feedtape.feed.clock import Clock
-from feedtape.feed.framing import Fragments, ending, refusal_fields, refusal_text
+from feedtape.feed.framing import Fragments, ending, refusal_fields, refusal_text, refused_frame
 from feedtape.feed.intake import Intake, Received
 from feedtape.feed.logbook import Logbook, Take
 from feedtape.feed.words import cause_of
 from feedtape.model.events import Acknowledged, Event, Refused, Status
 from feedtape.model.records import RECV, RECV_PING, RECV_PONG, SEND, SEND_PING, SEND_PONG, Record
+from feedtape.model.secrets import redact_url
 
 MAX_MESSAGE: Final = 16 * 1024 * 1024
+"""Longest message that is taken; a longer one is refused, which ends the connection and is a loss."""
 CONNECT_WITHIN_S: Final = 10.0
 CLOSE_WITHIN_S: Final = 2.0
 _UNSENT_LIMIT: Final = 1024 * 1024
@@ -58,7 +61,13 @@ class Connection(asyncio.Protocol):
         take: Take,
         clock: Clock,
         max_size: int = MAX_MESSAGE,
+        lane: int | None = None,
     ) -> None:
+        """Prepare; `lane` is which of several parallel lines the connection is of.
+
+        Raises:
+            VenueError: when the address is none.
+        """
         self.number = number
         self.venue = venue
         self.frames = 0
@@ -72,9 +81,12 @@ class Connection(asyncio.Protocol):
         self.observe: Callable[[bytes, Sequence[Event]], None] | None = None
         self._streams = streams
         self._take = take
-        self._log = Logbook(number, venue, url, take, clock)
+        self._log = Logbook(number, venue, url, take, clock, lane)
         self._clock = clock
-        self._uri = parse_uri(url)
+        try:
+            self._uri = parse_uri(url)
+        except InvalidURI as error:
+            raise VenueError(f"{venue}: {self._log.hidden.out_of(error.msg)}: {redact_url(url)}") from None
         self._protocol = ClientProtocol(self._uri, max_size=max_size)
         self._intake = Intake(self._protocol, max_size)
         self._transport: asyncio.Transport | None = None
@@ -121,7 +133,7 @@ class Connection(asyncio.Protocol):
 
     def _not_connected(self, message: str) -> Exception:
         self._log.error(message, refusal_fields(self._protocol))
-        return self._log.failure or VenueError(f"{self.venue}: {message}")
+        return self._log.failure or VenueError(f"{self.venue}: {self._log.hidden.out_of(message)}")
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin the handshake. The event loop has set TCP_NODELAY and reads 256 KiB at once."""
@@ -176,7 +188,11 @@ class Connection(asyncio.Protocol):
         known = self._take(Record(now, self.number, kind, payload))
         if self.observe is not None:
             self.observe(payload, known)
-        for event in known:
+        self.told(known)
+
+    def told(self, events: Sequence[Event]) -> None:
+        """Pass on what a message said that concerns the connection; called later for one that was decoded later."""
+        for event in events:
             if type(event) in NOTICES:
                 self.notice(event)
 
@@ -295,14 +311,17 @@ class Connection(asyncio.Protocol):
 
     def _write_close(self, exc: Exception | None) -> None:
         if self.opened_at and self.ended is None:
-            self.ended = ending(self._protocol, self._asked, self._fault, exc)
+            code, reason, by = ending(self._protocol, self._asked, self._fault, exc)
+            self.ended = code, self._log.hidden.out_of(reason), by
             self._log.closed(*self.ended, final=self._final, relieved_by=self._relieved_by)
 
     def _report_fault(self, error: Exception) -> None:
         """Record once why we end the connection; the protocol has already said so to the venue."""
         if self._fault is None and not isinstance(error, EOFError) and self.opened_at:
             self._fault = cause_of(error)
-            self._log.error(self._fault)
+            refused = refused_frame(error)
+            since = max(self.last_frame, self.opened_at)
+            self._log.error(self._fault, {"refused": refused | {"since": since}} if refused is not None else None)
 
     def _drop(self) -> None:
         if self._transport is not None:

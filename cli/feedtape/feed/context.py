@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from feedtape.feed.address import Address
 from feedtape.feed.clock import Clock
-from feedtape.feed.connection import Connection
+from feedtape.feed.connection import MAX_MESSAGE, Connection
 from feedtape.feed.logbook import Take
 from feedtape.feed.pace import Attempts, Backoff
 from feedtape.feed.rest import Rest
@@ -24,6 +24,7 @@ class Context:
     Attributes:
         silence_s: takes the place of every venue's own silence limit, where given; `max_life_s` likewise.
         backoff_s: the first delay before an attempt is repeated.
+        max_frame: largest message that is taken, in bytes.
         connections: those that are open or about to be.
         wanted: set when a book may want a snapshot.
         refused: set when a line was refused everything.
@@ -38,6 +39,7 @@ class Context:
     silence_s: float | None = None
     max_life_s: float | None = None
     backoff_s: float = 0.5
+    max_frame: int = MAX_MESSAGE
     connections: set[Connection] = field(default_factory=set)
     wanted: asyncio.Event = field(default_factory=asyncio.Event)
     refused: asyncio.Event = field(default_factory=asyncio.Event)
@@ -78,6 +80,7 @@ class ConnectionInfo:
         state: `connecting`, `connected`, `stalled`, `renewing`, `refused` or `backing off`.
         since: when it came into that state, ns since 1970; `last_frame` likewise, None before the first.
         attempts: connection attempts so far, failed ones included.
+        lane: which of several parallel lines it is of, None where there is one.
     """
 
     number: int | None
@@ -89,3 +92,4 @@ class ConnectionInfo:
     last_frame: int | None
     attempts: int
     streams: int
+    lane: int | None = None

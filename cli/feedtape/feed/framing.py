@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from websockets.client import ClientProtocol
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import InvalidStatus, PayloadTooBig
 from websockets.frames import Frame, Opcode
 
 from feedtape.feed.words import cause_of, plain
@@ -56,6 +56,17 @@ def refusal_fields(protocol: ClientProtocol) -> dict[str, Any]:
 
 def _body(refusal: InvalidStatus) -> str:
     return bytes(refusal.response.body)[:_BODY_SHOWN].decode(errors="replace")
+
+
+def refused_frame(error: Exception) -> dict[str, int | None] | None:
+    """Return size and limit of the message that an error is about, if that was refused because it is too long.
+
+    Of a fragmented message the size is what came and what its next fragment would add.
+    """
+    if not isinstance(error, PayloadTooBig):
+        return None
+    size = None if error.size is None else error.size + (error.current_size or 0)
+    return {"size": size, "limit": error.max_size}
 
 
 def ending(

@@ -19,6 +19,7 @@ FIRST_ATTEMPTS: Final = 5
 REFUSED_PAUSE_S: Final = 60.0
 _LIFE_SHARE: Final = 23 / 24
 _LIFE_JITTER: Final = 0.02
+"""Part of the life by which lines differ, at random and from lane to lane: parallel lines must not be renewed at once."""
 _GRACE_S: Final = 0.5
 """For the closing handshake of a connection that is most likely dead."""
 _HANDOVER_S: Final = 30.0
@@ -36,12 +37,16 @@ class _End(enum.Enum):
 
 
 class Line:
-    """One connection of a plan, through all its successors."""
+    """One connection of a plan, through all its successors.
 
-    def __init__(self, plan: ConnectionPlan, access: Access, context: Context) -> None:
+    `lane` numbers parallel lines of the same plan, from 1 on; None where there is one line alone.
+    """
+
+    def __init__(self, plan: ConnectionPlan, access: Access, context: Context, lane: int | None = None) -> None:
         self.refused: str | None = None
         """The venue's words when it refuses every stream of the line, and has always done so."""
         self._plan = plan
+        self._lane = lane
         self._access = access
         self._context = context
         self._url = access.address.ws + plan.path
@@ -97,7 +102,14 @@ class Line:
             self._turn("connecting")
             self._attempts += 1
             connection = Connection(
-                context.number(), self._name, self._url, self._plan.streams, take=context.take, clock=context.clock
+                context.number(),
+                self._name,
+                self._url,
+                self._plan.streams,
+                take=context.take,
+                clock=context.clock,
+                max_size=context.max_frame,
+                lane=self._lane,
             )
             connection.after_read = context.after_read
             context.connections.add(connection)
@@ -145,7 +157,8 @@ class Line:
         silence = Silence(connection, subscription, self._context, self._silence_s, self._patience)
         tick, renew_at = min(1.0, self._silence_s / 10), None
         if self._max_life_s is not None:
-            life_s = self._max_life_s * _LIFE_SHARE * (1 - _LIFE_JITTER * self._context.rng.random())
+            spread = (self._lane or 1) - 1 + self._context.rng.random()
+            life_s = self._max_life_s * _LIFE_SHARE * max(0.5, 1 - _LIFE_JITTER * spread)
             renew_at = connection.opened_at + int(life_s * 1e9)
             tick = min(tick, self._max_life_s / 50)
         while True:
@@ -216,4 +229,5 @@ class Line:
             last_frame=connection.last_frame if connection is not None and connection.frames else None,
             attempts=self._attempts,
             streams=len(self._plan.streams),
+            lane=self._lane,
         )

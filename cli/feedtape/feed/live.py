@@ -12,7 +12,7 @@ import httpx
 from feedtape.errors import BadFrame, VenueError
 from feedtape.feed.address import Address
 from feedtape.feed.clock import Clock
-from feedtape.feed.connection import CLOSE_WITHIN_S
+from feedtape.feed.connection import CLOSE_WITHIN_S, MAX_MESSAGE
 from feedtape.feed.context import Access, ConnectionInfo, Context
 from feedtape.feed.line import Line
 from feedtape.feed.logbook import Take
@@ -20,7 +20,8 @@ from feedtape.feed.pace import Attempts, WeightBudget
 from feedtape.feed.rest import TIMEOUT, Rest
 from feedtape.feed.snapshots import Snapshots, poll
 from feedtape.feed.symbols import corrected
-from feedtape.model.records import CLOCK, note
+from feedtape.model.events import Event
+from feedtape.model.records import CLOCK, Record, note
 from feedtape.model.targets import Target
 from feedtape.session import Session
 from feedtape.venues.registry import venue as find_venue
@@ -51,12 +52,16 @@ class LiveFeed:
         silence_s: float | None = None,
         max_life_s: float | None = None,
         backoff_s: float = 0.5,
+        lanes: int = 1,
+        max_frame: int = MAX_MESSAGE,
     ) -> None:
         """Prepare; nothing is connected before `run`.
 
         Args:
             urls: for a venue's name an address that stands in for it, such as `ws://127.0.0.1:8765`.
             silence_s: silence limit in place of the venues' own; `max_life_s` and `backoff_s` likewise.
+            max_frame: largest message that is taken, in bytes.
+            lanes: how many independent connections carry each subscription.
 
         Raises:
             UsageError: for an unknown venue or an address that is none.
@@ -64,11 +69,19 @@ class LiveFeed:
         self.targets: list[Target] = list(targets)
         """As given at first; in the venues' spelling once their lists of instruments were read."""
         self._channels = channels
-        self._context = Context(session, take, clock, rng, say, silence_s, max_life_s, backoff_s)
+        self._context = Context(session, take, clock, rng, say, silence_s, max_life_s, backoff_s, max_frame)
         overrides = urls or {}
         names = dict.fromkeys(target.venue for target in targets)
         self._addresses = {name: Address.of(find_venue(name), overrides.get(name)) for name in names}
         self._lines: list[Line] = []
+        self._lanes: list[int | None] = [None] if lanes < 2 else [*range(1, lanes + 1)]
+
+    def told(self, record: Record, events: Sequence[Event]) -> None:
+        """Take the events of a record that `take` put off decoding."""
+        for connection in self._context.connections:
+            if connection.number == record.connection:
+                connection.told(events)
+        self._context.after_read()
 
     def status(self) -> list[ConnectionInfo]:
         """Return how every connection does."""
@@ -116,7 +129,7 @@ class LiveFeed:
             for access in accesses.values():
                 targets = [target for target in found if target.venue == access.venue.name]
                 plans = access.venue.plan(targets, self._channels)
-                self._lines += [Line(plan, access, self._context) for plan in plans]
+                self._lines += [Line(plan, access, self._context, lane) for plan in plans for lane in self._lanes]
                 group.create_task(poll(self._context, access, targets, self._channels))
             group.create_task(Snapshots(self._context, accesses).run())
             group.create_task(self._watch_refusals())

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+import zlib
 from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -15,12 +16,16 @@ from feedtape.feed.logbook import Take
 from feedtape.feed.pace import Backoff, WeightBudget
 from feedtape.feed.words import cause_of, plain
 from feedtape.model.records import BODY, ERROR, REQUEST, RESPONSE, Record, note
-from feedtape.model.secrets import redact_url, safe_headers
+from feedtape.model.secrets import Hidden, redact_url, safe_headers
 from feedtape.venues.contract import Request, Venue
 
 ATTEMPTS: Final = 5
 MAX_BODY: Final = 40 * 1024 * 1024
 """Largest body that is taken. Written in base64 it still fits the longest line of a tape."""
+WITHIN_S: Final = 120.0
+"""Longest time that one exchange may take in all: a server that sends a byte now and then never times out otherwise."""
+_GZIP: Final = 31
+"""zlib's `wbits` for a gzip stream."""
 TIMEOUT: Final = httpx.Timeout(20.0, connect=10.0)
 _BANNED_S: Final = 120.0
 _UNTOLD_PAUSE_S: Final = 30.0
@@ -54,6 +59,7 @@ class Rest:
     ) -> None:
         self._venue = venue
         self._base_url = base_url
+        self._hidden = Hidden(base_url)
         self._client = client
         self._take = take
         self._clock = clock
@@ -88,13 +94,17 @@ class Rest:
         self._take(note(self._clock.now(), REQUEST, fields, number))
         started = time.monotonic_ns()
         try:
-            async with self._client.stream("GET", url) as response:
+            async with (
+                asyncio.timeout(WITHIN_S),
+                self._client.stream("GET", url, headers={"accept-encoding": "gzip"}) as response,
+            ):
                 self._take_head(response, started, number)
                 body = await self._read(response)
-        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
-            message = f"{type(error).__name__}: {cause_of(error)}"
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, TimeoutError) as error:
+            cause = f"no whole answer within {WITHIN_S:g} s" if isinstance(error, TimeoutError) else cause_of(error)
+            message = self._hidden.out_of(f"{type(error).__name__}: {cause}")
             self._take(note(self._clock.now(), ERROR, {"message": f"{self._venue.name}: {message}"}, number))
-            raise _Failed(message, again=isinstance(error, httpx.TransportError)) from error
+            raise _Failed(message, again=isinstance(error, httpx.TransportError | TimeoutError)) from error
         self._take(Record(self._clock.now(), number, BODY, body))
         return self._judge(response, body)
 
@@ -110,18 +120,30 @@ class Rest:
             self._budget.learn(int(used))
 
     async def _read(self, response: httpx.Response) -> bytes:
-        body = bytearray()
-        async for piece in response.aiter_bytes():
-            body += piece
+        """Return the body as decoded here: httpx expands a piece as a whole, however much comes of it."""
+        encoding = response.headers.get("content-encoding", "").strip().lower()
+        if encoding not in ("", "identity", "gzip"):
+            raise httpx.DecodingError(f"a body in an encoding that was not asked for: {encoding[:40]}", request=response.request)
+        stream, inflater = response.stream, zlib.decompressobj(_GZIP) if encoding == "gzip" else None
+        assert isinstance(stream, httpx.AsyncByteStream)
+        body, came = bytearray(), 0
+        async for piece in stream:
+            came += len(piece)
+            try:
+                body += piece if inflater is None else inflater.decompress(piece, MAX_BODY + 1 - len(body))
+            except zlib.error as error:
+                raise httpx.DecodingError(str(error), request=response.request) from error
             if len(body) > MAX_BODY:
                 raise httpx.DecodingError(f"a body of more than {MAX_BODY} bytes", request=response.request)
+        if inflater is not None and came and not inflater.eof:
+            raise httpx.DecodingError("a compressed body that is cut", request=response.request)
         return bytes(body)
 
     def _judge(self, response: httpx.Response, body: bytes) -> bytes:
         status = response.status_code
         if 200 <= status < 300:
             return body
-        words = plain(body[:200].decode(errors="replace"))
+        words = plain(self._hidden.out_of(body[:200].decode(errors="replace")))
         if status in (418, 429):
             seconds = retry_after_s(response.headers.get("retry-after", ""), self._clock.wall())
             if status == 418:

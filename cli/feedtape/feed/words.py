@@ -1,11 +1,15 @@
 """A stranger's words, fit for a terminal."""
 
+from feedtape.model.secrets import redact
+
+_READ = 4096
 MESSAGE_LENGTH = 300
 
 
 def plain(text: str) -> str:
-    """Return a stranger's text as one printable line of bounded length."""
-    shown = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text[: MESSAGE_LENGTH + 1])
+    """Return a stranger's text as one printable line of bounded length, without what looks like a credential."""
+    text = redact(text[:_READ])[: MESSAGE_LENGTH + 1]
+    shown = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
     return shown if len(shown) <= MESSAGE_LENGTH else shown[:MESSAGE_LENGTH] + "…"
 
 

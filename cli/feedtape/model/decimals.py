@@ -8,7 +8,7 @@ anything that is not a plain ASCII decimal are refused with `BadFrame`, never ro
 import re
 from collections.abc import Callable
 from functools import partial
-from typing import TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from feedtape.errors import BadFrame
 
@@ -18,6 +18,7 @@ SCALE = 18
 _PLAIN = re.compile(r"[0-9]{1,30}(?:\.[0-9]{1,18})?", re.ASCII)
 _SIGNED = re.compile(r"-?[0-9]{1,30}(?:\.[0-9]{1,18})?", re.ASCII)
 _REMEMBERED = 65_536
+_REMEMBERED_IN_ALL = 262_144
 
 _V = TypeVar("_V")
 
@@ -25,17 +26,28 @@ _V = TypeVar("_V")
 class _Remembered(dict[str, _V]):
     """A function of a text whose results are remembered: prices and sizes come again and again, and a look-up costs a fraction.
 
-    It starts over when it is full, so that no feed can grow it.
+    It starts over when it is full, and all of them do when they hold too much together, so that no feed can grow them: what
+    is remembered is a plain decimal and so at most 49 characters long.
     """
+
+    _all: ClassVar[list["_Remembered[Any]"]] = []
+    _held: ClassVar[int] = 0
 
     def __init__(self, function: Callable[[str], _V]) -> None:
         super().__init__()
         self._function = function
+        self._all.append(self)
 
     def __missing__(self, text: str) -> _V:
         value = self._function(text)
         if len(self) >= _REMEMBERED:
+            _Remembered._held -= len(self)
             self.clear()
+        if _Remembered._held >= _REMEMBERED_IN_ALL:
+            _Remembered._held = 0
+            for one in self._all:
+                one.clear()
+        _Remembered._held += 1
         self[text] = value
         return value
 

@@ -170,7 +170,7 @@ class Gap(Event, frozen=True, gc=False):
 
     Attributes:
         kind: `gap` (the sequence broke), `trades` (trade numbers broke), `disconnect`, `dropped` (here), `bad-frame`,
-            `checksum`, `snapshot-stale`.
+            `refused-frame` (longer than the limit), `untracked` (more books than are followed), `checksum`, `snapshot-stale`.
         since: receipt of the last thing known to be whole.
         missed: how many updates, by the venue's own numbering, where that can be told.
     """

@@ -31,15 +31,29 @@ HEADER: Final = b"header"
 CLOCK: Final = b"clock"
 STALL: Final = b"stall"
 DROP: Final = b"drop"
+DAMAGE: Final = b"damage"
+STATE: Final = b"state"
+LEVEL: Final = b"level"
 GAP: Final = b"gap"
 RESYNC: Final = b"resync"
 DIGEST: Final = b"digest"
 KEYFRAME: Final = b"keyframe"
+KEYFRAME_PART: Final = b"keyframe.part"
 MARKER: Final = b"marker"
 END: Final = b"end"
 
+# The container's own lines, by which a reader knows that what it reads is whole. Nobody else sees them.
+CHAIN: Final = b"chain"
+SUM: Final = b"sum"
+
 WIRE: Final = frozenset({RECV, SEND, RECV_BINARY, SEND_BINARY, BODY})
 """Kinds whose payload is what a venue or we said, byte for byte."""
+
+FRAMES: Final = frozenset({RECV, RECV_BINARY, BODY})
+"""Kinds that count as frames: what a venue said."""
+
+DERIVED: Final = frozenset({GAP, RESYNC, DIGEST, KEYFRAME, KEYFRAME_PART, LEVEL})
+"""Kinds that repeat what a replay finds out by itself, or that concern this one file: a copy makes its own."""
 
 ALWAYS_ENCODED: Final = frozenset({RECV_BINARY, SEND_BINARY, RECV_PING, SEND_PING, RECV_PONG, SEND_PONG})
 """Kinds whose payload is arbitrary bytes, so that a line never holds it as it is."""

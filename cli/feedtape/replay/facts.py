@@ -5,46 +5,66 @@ from pathlib import Path
 from typing import Any
 
 from feedtape.replay.playback import Playback
+from feedtape.tape.blocks import Tell
 
 SCHEMA = 1
 
 
-def facts_of(path: Path) -> dict[str, Any]:
+def facts_of(path: Path, *, hashed: bool = False, tell: Tell | None = None) -> dict[str, Any]:
     """Return what `info --json` prints.
+
+    Args:
+        hashed: read the whole file for its SHA-256.
+        tell: takes how many bytes have been read of a tape that has no index.
 
     Raises:
         TapeError: when it is no tape or cannot be read.
     """
     statistics: dict[str, Any]
     with Playback(path) as playback:
-        reader, header = playback.reader, playback.header
+        reader, header = playback.tape.segments[0], playback.header
+        cut: str | None = None
+        holes = 0
         if reader.has_index:
-            statistics, cut = reader.statistics, None
+            statistics, head = reader.index.statistics, reader.index.head
         else:
-            playback.run()
-            statistics, cut = playback.session.statistics(), playback.cut
-    with path.open("rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+            for _ in playback.play(tell=tell):
+                pass
+            reader.scan()
+            statistics, cut, head = playback.session.statistics(), playback.cut, ""
+            holes = len(playback.tape.holes)
+        version = reader.version
     return {
         "schema": SCHEMA,
         "tape": str(path),
         "size": reader.size,
-        "sha256": sha256,
-        "state": "complete" if cut is None else "cut",
+        "sha256": _sha256(path) if hashed else None,
+        "chain": head or None,
+        "state": "complete" if cut is None and not holes else "cut" if cut is not None else "damaged",
         "cut": cut,
+        "holes": holes,
         "indexed": reader.has_index,
-        "format": header["format"],
+        "format": version,
         "made_by": header.get("made_by"),
         "session": header.get("session"),
+        "segment": header.get("segment"),
+        "previous": header.get("previous"),
         "targets": header.get("targets"),
         "channels": header.get("channels"),
         "decoders": header.get("decoders"),
         "source": header.get("source"),
         "note": header.get("note"),
+        "meta": header.get("meta"),
         "start": str(statistics["first"] if statistics["first"] is not None else header["start"]),
         "end": str(statistics["last"]),
         "blocks": len(reader.blocks),
         "keyframes": sum(block.keyframe for block in reader.blocks),
         "raw_size": sum(block.raw_size for block in reader.blocks),
+        "largest_block": max((block.raw_size for block in reader.blocks), default=0),
         **{name: value for name, value in statistics.items() if name not in ("first", "last")},
     }
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

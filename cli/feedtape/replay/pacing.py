@@ -17,6 +17,11 @@ class Pace:
         self._last: int | None = None
         self._anchor: tuple[int, float] | None = None
 
+    def shift(self, seconds: float) -> None:
+        """Take so long off: a pause, after which nothing is late by it."""
+        if self._anchor is not None:
+            self._anchor = (self._anchor[0], self._anchor[1] + seconds)
+
     def wait_s(self, time: int) -> float:
         """Return the seconds until a record of that time is due; zero when it is late."""
         if self._last is not None and self._idle_limit is not None and time - self._last > self._idle_limit:

@@ -5,74 +5,134 @@ from pathlib import Path
 
 from feedtape.errors import TapeError
 from feedtape.model.events import Event
-from feedtape.model.records import KEYFRAME, Record
+from feedtape.model.records import DAMAGE, HEADER, KEYFRAME, KEYFRAME_PART, Record
+from feedtape.replay.markers import PREFIX, find_marker, markers_of
 from feedtape.replay.times import iso, parse_time
-from feedtape.session import Session, read_keyframe
-from feedtape.tape.reader import TapeReader
+from feedtape.session import Assembly, Session
+from feedtape.tape.blocks import Tell
+from feedtape.tape.passage import Wait
+from feedtape.tape.segments import Place, TapeSet
 from feedtape.venues import registry
 
 
 class Playback:
-    """One tape and the session that it rebuilds."""
+    """One tape, or the segments of one recording, and the session that it rebuilds.
 
-    def __init__(self, path: Path) -> None:
-        """Open a tape.
+    Attributes:
+        joints_proven: joints of segments at which the books before and after have the same digests.
+        joints_failed: those at which they have not.
+        joints_unchecked: those at which something was missing, so that there was nothing to compare.
+    """
+
+    def __init__(self, *paths: Path) -> None:
+        """Open a tape, or several segments of one recording.
 
         Raises:
-            TapeError: when it is none or cannot be read.
+            TapeError: when one is none or cannot be read.
+            UsageError: when they are not of one recording.
         """
-        self.reader = TapeReader(path)
+        self.tape = TapeSet(paths)
         self.session = Session(registry.venue)
-        try:
-            self.header = self.reader.header()
-        except BaseException:
-            self.reader.close()
-            raise
+        self.header = self.tape.header
+        self.joints_proven = self.joints_failed = self.joints_unchecked = 0
         self._bounds: tuple[int, int] | None = None
 
     def __enter__(self) -> "Playback":
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.reader.close()
+        self.close()
 
-    def bounds(self) -> tuple[int, int]:
-        """Return the times of the first and last record; a tape without index is read once for it."""
+    def close(self) -> None:
+        """Let the files go."""
+        self.tape.close()
+
+    def bounds(self, tell: Tell | None = None) -> tuple[int, int]:
+        """Return the times of the first and last record; a tape without index is scanned for it."""
         if self._bounds is None:
-            blocks = self.reader.blocks
-            if blocks:
-                self._bounds = blocks[0].first, blocks[-1].last
-            else:
-                first, last = int(self.header["start"]), int(self.header["start"])
-                for record in self.reader.records():
-                    last = record.time
-                self._bounds = first, last
+            self.tape.scan(tell)
+            self._bounds = self.tape.bounds()
         return self._bounds
 
     def time(self, text: str) -> int:
-        """Return the time that a person typed; see `parse_time`."""
+        """Return the time that a person typed: a marker's (`mark:2`, `mark:text`), or as `parse_time` reads it."""
+        if text.startswith(PREFIX):
+            return find_marker(text, markers_of(self.tape))
         return parse_time(text, *self.bounds())
 
-    def play(self, until: int | None = None, *, after: int | None = None) -> Iterator[tuple[Record, Sequence[Event]]]:
+    def restart(self) -> None:
+        """Forget what was built, for another `play`."""
+        self.session = Session(registry.venue)
+        self.joints_proven = self.joints_failed = self.joints_unchecked = 0
+
+    def play(
+        self,
+        until: int | None = None,
+        *,
+        after: int | None = None,
+        chained: bool = False,
+        wait: Wait | None = None,
+        tell: Tell | None = None,
+    ) -> Iterator[tuple[Record, Sequence[Event]]]:
         """Feed the session record by record, and yield each with its events.
 
         Args:
             until: stop before the first record later than this.
-            after: begin at the last keyframe before this time, if the tape has an index; records up to it are fed all
-                the same, and the caller passes over them.
+            after: begin at the last keyframe before this time; records up to it are fed all the same, and the caller passes
+                over them.
+            chained: check the hashes of the chain too.
+            wait: go on while the tape is being written.
+            tell: takes how many bytes of the files have been read.
         """
-        start = self.reader.keyframe_before(after) if after is not None else None
+        start = None
+        if after is not None:
+            self.tape.scan(tell)
+            start = self.tape.place_before(after)
+        records = self.tape.records(start, chained=chained, wait=wait, tell=tell)
+        while start is not None and not self._restore(records, start):
+            start = self.tape.place_before(start.block.first)
+            records = self.tape.records(start, chained=chained, wait=wait, tell=tell)
         feed = self.session.feed
-        first = start is not None
-        for record in self.reader.records(start):
-            if first:
-                if record.kind != KEYFRAME:
-                    raise TapeError(f"{self.reader.path}: the index points at something that is no keyframe")
-                self.session.restore(read_keyframe(record))
-                first = False
+        joint: Assembly | None = None
+        for record in records:
             if until is not None and record.time > until:
                 return
+            if record.kind == HEADER and self.session.first is not None:
+                joint = Assembly()
+            elif joint is not None and record.kind in (KEYFRAME, KEYFRAME_PART) and self._is_joined(joint, record):
+                joint = None
             yield record, feed(record)
+
+    def _restore(self, records: Iterator[Record], start: Place) -> bool:
+        """Take over the keyframe that stands there; return whether it can be read, or an earlier one must do."""
+        assembly = Assembly()
+        for record in records:
+            if record.kind == DAMAGE:
+                return False
+            if record.kind not in (KEYFRAME, KEYFRAME_PART):
+                raise TapeError(f"{self.tape.segments[start.segment].path}: the index points at something that is no keyframe")
+            state = assembly.add(record)
+            if state is not None:
+                self.session.restore(state)
+                self.session.last = record.time
+                return True
+        return False
+
+    def _is_joined(self, joint: Assembly, record: Record) -> bool:
+        """Hold the keyframe that a segment begins with against the books as they are; return whether it is whole by now."""
+        state = joint.add(record)
+        if state is None:
+            return False
+        if self.session.has_hole:
+            self.joints_unchecked += 1
+            return True
+        other = Session(registry.venue)
+        other.restore(state)
+        if other.digests() == self.session.digests():
+            self.joints_proven += 1
+        else:
+            self.joints_failed += 1
+        return True
 
     def run(self, until: int | None = None, *, seek: bool = False) -> None:
         """Feed the session to `until` or to the end; `seek` begins at the nearest keyframe."""
@@ -87,11 +147,22 @@ class Playback:
         """
         first, last = self.bounds()
         if not first <= time <= last:
-            raise TapeError(f"{self.reader.path} holds {iso(first)} to {iso(last)}, not {iso(time)}")
+            raise TapeError(f"{self.tape.name} holds {iso(first)} to {iso(last)}, not {iso(time)}")
 
     @property
     def cut(self) -> str | None:
         """Why the tape is not complete, after a whole pass; None when it is."""
-        if self.reader.damage:
-            return self.reader.damage
-        return None if self.reader.complete else "no end record"
+        return self.tape.cut
+
+    @property
+    def contradicted(self) -> bool:
+        """Whether a digest, a checksum or the chain proves something wrong."""
+        failed = sum(keeper.counters.checksums_failed for keeper in self.session.books.values())
+        return bool(self.session.totals.digests_failed or failed or self.joints_failed or self.tape.faults)
+
+    @property
+    def status(self) -> int:
+        """The exit status after a whole pass: the worst that applies."""
+        if self.contradicted:
+            return 5
+        return 3 if self.cut is not None or self.tape.holes or self.session.loss_found() else 0

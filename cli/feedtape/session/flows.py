@@ -1,14 +1,16 @@
 """What a target has besides its book: trades with their numbers, quotes, the facts of a derivative."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
+from feedtape.book.lanes import Merge, Repeated, Tally, Uncounted
 from feedtape.model.events import Derivative, Event, Gap, Quote, SpentTradeId, Trade
+from feedtape.session.echoes import Echoes
 
-TRADES_AHEAD = 10_000
-"""Trades of a newcomer that may wait until the connection before it is gone."""
+FLOWS_TRACKED: Final = 20_000
+"""Targets that are followed; a feed that makes up more is recorded all the same."""
 
 
 class Flow(msgspec.Struct):
@@ -19,7 +21,7 @@ class Flow(msgspec.Struct):
     trade_number: int | None = None
     trade_recv: int = 0
     trade_source: int = 0
-    trades_ahead: list[Trade] = []
+    """The only connection that carries numbered trades; 0 where there is none, or where several are merged."""
     quote_source: int = 0
     quote: Quote | None = None
     trade: Trade | None = None
@@ -27,82 +29,155 @@ class Flow(msgspec.Struct):
 
 
 class Flows:
-    """The flow of every target."""
+    """The flow of every target.
 
-    def __init__(self, begun: Callable[[str], None]) -> None:
-        """Begin with none; `begun` is told each new target."""
+    Whatever takes an event returns None, or `Repeated`, for one that only repeats what another connection had brought.
+    """
+
+    def __init__(
+        self, begun: Callable[[str], None], tally: Tally | None = None, beyond: Callable[[], None] = lambda: None
+    ) -> None:
+        """Begin with none.
+
+        Args:
+            begun: is told each new target.
+            tally: counts which connection was first.
+            beyond: is told of each event of a target that is one too many to be followed.
+        """
         self.by_target: dict[str, Flow] = {}
+        self.echoes = Echoes(tally or Uncounted())
+        self._merges: dict[str, Merge[Trade | None]] = {}
+        """Of targets whose numbered trades come by several connections; what waits without a trade is a spent number."""
         self._begun = begun
+        self._beyond = beyond
+        self._tally = tally or Uncounted()
 
     def _flow(self, target: str) -> Flow:
         flow = self.by_target.get(target)
         if flow is None:
-            flow = self.by_target[target] = Flow()
+            flow = Flow()
+            if len(self.by_target) >= FLOWS_TRACKED:
+                self._beyond()
+                return flow
+            self.by_target[target] = flow
             self._begun(target)
         return flow
 
-    def trade(self, event: Trade, connection: int) -> Sequence[Event]:
+    def trade(self, event: Trade, connection: int) -> Sequence[Event] | None:
         """Take a trade; return a gap where numbers are missing before it."""
         flow = self.by_target.get(event.target) or self._flow(event.target)
-        number, last = event.number, flow.trade_number
-        if number is not None and last is not None and connection != flow.trade_source and flow.trade_source:
-            # While one connection takes over from another both carry each trade, and neither is ahead for good.
-            if number <= last:
-                return ()
-            if number > last + 1:
-                if len(flow.trades_ahead) < TRADES_AHEAD:
-                    flow.trades_ahead.append(event)
-                return ()
+        number = event.number
+        if number is None:
+            if self.echoes.repeats(event, connection):
+                return None
+        elif connection != flow.trade_source:
+            return self._beside(flow, event.target, number, event, event.recv, connection)
         flow.trades += 1
         flow.trade = event
-        return self._number(flow, event, number, connection)
+        return () if number is None else self._number(flow, event.target, number, event.recv)
 
-    def leave(self, connection: int) -> list[Event]:
-        """Note that a connection is gone: trades go on with what another one said ahead of it."""
-        known: list[Event] = []
-        for flow in self.by_target.values():
-            if flow.trade_source == connection:
-                flow.trade_source = 0
-                ahead, flow.trades_ahead = flow.trades_ahead, []
-                for trade in ahead:
-                    if trade.number is not None and trade.number > (flow.trade_number or 0):
-                        flow.trades += 1
-                        flow.trade = trade
-                        known.extend(self._number(flow, trade, trade.number, 0))
-        return known
-
-    def spent(self, event: SpentTradeId, connection: int) -> Sequence[Event]:
+    def spent(self, event: SpentTradeId, connection: int) -> Sequence[Event] | None:
         """Take a number that no trade has."""
-        return self._number(self._flow(event.target), event, event.number, connection)
+        flow = self._flow(event.target)
+        if connection != flow.trade_source:
+            return self._beside(flow, event.target, event.number, None, event.recv, connection)
+        return self._number(flow, event.target, event.number, event.recv)
 
-    def _number(self, flow: Flow, event: Event, number: int | None, connection: int) -> Sequence[Event]:
+    def _number(self, flow: Flow, target: str, number: int, recv: int) -> Sequence[Event]:
         """Trade numbers have no holes: a hole is trades that were not seen."""
         last, since = flow.trade_number, flow.trade_recv
-        if number is None or (last is not None and number <= last):
+        if last is not None and number <= last:
             return ()
         flow.trade_number = number
-        flow.trade_recv = event.recv
-        flow.trade_source = connection
+        flow.trade_recv = recv
         if last is None or number == last + 1:
             return ()
-        return (
-            Gap(
-                event.target,
-                event.recv,
-                None,
-                "trades",
-                since,
-                number - last - 1,
-                f"trade {last} is followed by {number}",
-            ),
-        )
+        return (Gap(target, recv, None, "trades", since, number - last - 1, f"trade {last} is followed by {number}"),)
 
-    def quote(self, event: Quote, connection: int) -> Sequence[Event]:
-        """Take a quote, unless another connection brought it before."""
+    # -- several connections
+
+    def _beside(
+        self, flow: Flow, target: str, number: int, trade: Trade | None, recv: int, connection: int
+    ) -> Sequence[Event] | None:
+        """Take a number from another connection than the one that was alone with them."""
+        merge = self._merges.get(target)
+        if merge is None:
+            if not flow.trade_source:
+                flow.trade_source = connection
+                return self._take(flow, target, number, trade, recv)
+            merge = self._merges[target] = Merge(self._tally)
+            merge.join(flow.trade_source, flow.trade_number, recv)
+            flow.trade_source = 0
+        last, is_new = flow.trade_number, True
+        known: Sequence[Event] = ()
+        if last is not None and number <= last:
+            is_new = not merge.repeats(connection, number, recv)
+        elif last is None or number == last + 1:
+            merge.continued(connection, number, recv)
+            known = self._take(flow, target, number, trade, recv)
+        else:
+            is_new = merge.keep(connection, number - 1, number, recv, trade)
+        merge.reach(connection, number - 1, number, recv)
+        known = [*known, *self._mend(flow, target, merge, recv)]
+        return known if is_new else Repeated(known) if known else None
+
+    def _take(self, flow: Flow, target: str, number: int, trade: Trade | None, recv: int) -> Sequence[Event]:
+        if trade is not None:
+            flow.trades += 1
+            flow.trade = trade
+        return self._number(flow, target, number, recv)
+
+    def _mend(self, flow: Flow, target: str, merge: Merge[Trade | None], recv: int) -> list[Event]:
+        """Take what is kept aside as far as it continues the numbers, or as nobody is left who may fill the hole before it."""
+        known: list[Event] = []
+        done = 0
+        for kept in merge.aside:
+            last = flow.trade_number
+            if last is not None and kept.last > last + 1 and not merge.is_lost(last, recv):
+                break
+            if last is None or kept.last > last:
+                merge.continued(kept.connection, kept.last, kept.recv)
+                known.extend(self._take(flow, target, kept.last, kept.item, recv))
+            done += 1
+        merge.done(done)
+        sole = merge.sole(flow.trade_number)
+        if sole is not None or not merge.lanes:
+            flow.trade_source = sole or 0
+            del self._merges[target]
+        return known
+
+    def leave(self, connection: int, recv: int) -> list[Event]:
+        """Note that a connection is gone: trades go on with what others bring."""
+        known: list[Event] = []
+        for target, flow in self.by_target.items():
+            merge = self._merges.get(target)
+            if merge is not None and merge.lanes.pop(connection, None) is not None:
+                known.extend(self._mend(flow, target, merge, recv))
+            elif flow.trade_source == connection:
+                flow.trade_source = 0
+        return known
+
+    def forget_numbers(self, target: str) -> None:
+        """Let the next trade begin anew, whatever its number: what is missing before it is told by somebody else."""
+        self.by_target[target].trade_number = None
+        merge = self._merges.get(target)
+        if merge is not None:
+            merge.forget()
+
+    def carriers(self, target: str) -> tuple[int, ...]:
+        """Return the connections that carry a target's numbered trades."""
+        merge, source = self._merges.get(target), self.by_target[target].trade_source
+        return tuple(merge.lanes) if merge is not None else (source,) if source else ()
+
+    # -- the rest
+
+    def quote(self, event: Quote, connection: int) -> Sequence[Event] | None:
+        """Take a quote, unless another connection brought it, or a newer one, before."""
         flow = self.by_target.get(event.target) or self._flow(event.target)
+        if self.echoes.several and self.echoes.repeats(event, connection):
+            return None
         last = flow.quote
         if last is not None and connection != flow.quote_source:
-            # While one connection takes over from another both carry each quote.
             if event.sequence is not None and last.sequence is not None and event.sequence <= last.sequence:
                 return ()
             flow.quote_source = connection
@@ -112,9 +187,15 @@ class Flows:
         flow.quote = event
         return ()
 
-    def derivative(self, event: Derivative, connection: int) -> Sequence[Event]:
+    def other(self, event: Event, connection: int) -> Sequence[Event] | None:
+        """Take what changes nothing here."""
+        return None if self.echoes.repeats(event, connection) else ()
+
+    def derivative(self, event: Derivative, connection: int) -> Sequence[Event] | None:
         """Take the facts that a message tells; those that it does not tell stay as they were said last."""
         flow = self._flow(event.target)
+        if self.echoes.repeats(event, connection):
+            return None
         old = flow.derivative
         if old is None:
             flow.derivative = event
@@ -125,9 +206,40 @@ class Flows:
 
     def save(self) -> dict[str, Any]:
         """Return all flows as JSON values."""
-        return {target: msgspec.to_builtins(flow) for target, flow in self.by_target.items()}
+        saved = {target: msgspec.to_builtins(flow) for target, flow in self.by_target.items()}
+        for target, merge in self._merges.items():
+            saved[target]["merge"] = merge.save()
+        return saved
 
     def load(self, saved: dict[str, Any]) -> None:
         """Take over what `save` returned."""
+        self._merges.clear()
         self.by_target.clear()
         self.by_target.update(msgspec.convert(saved, dict[str, Flow]))
+        for target, one in saved.items():
+            if one.get("merge") is not None:
+                self._merges[target] = Merge.load(one["merge"], self._tally, _trade)
+            elif one.get("trades_ahead"):
+                self._load_ahead(target, [_trade(trade) for trade in one["trades_ahead"]])
+
+    def adopt(self, saved: dict[str, Any]) -> None:
+        """Take over the flows of targets that are not known yet."""
+        new = {target: one for target, one in saved.items() if target not in self.by_target}
+        self.by_target.update(msgspec.convert(new, dict[str, Flow]))
+        for target, one in new.items():
+            if one.get("merge") is not None:
+                self._merges[target] = Merge.load(one["merge"], self._tally, _trade)
+
+    def _load_ahead(self, target: str, ahead: Sequence[Trade | None]) -> None:
+        """Take over what version 0.1 let a newcomer's trades wait for: that the old connection goes."""
+        flow = self.by_target[target]
+        merge = self._merges[target] = Merge(self._tally)
+        merge.join(flow.trade_source, flow.trade_number, flow.trade_recv)
+        flow.trade_source = 0
+        for trade in ahead:
+            if trade is not None and trade.number is not None:
+                merge.keep(0, trade.number - 1, trade.number, trade.recv, trade)
+
+
+def _trade(saved: Any) -> Trade | None:
+    return msgspec.convert(saved, Trade | None)

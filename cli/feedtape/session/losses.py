@@ -51,9 +51,13 @@ class Losses:
             to = None if lasts else event.recv
             self.kept.append(Loss(event.target, event.kind, event.since, to, event.missed, event.detail))
 
-    def save(self) -> dict[str, Any]:
-        """Return the ledger as JSON values."""
-        return {"kept": msgspec.to_builtins(self.kept), "open": self._open}
+    def save(self, since: int = 0) -> dict[str, Any]:
+        """Return the ledger as JSON values, without the first `since` losses but for those that still last."""
+        lasting = {index for indices in self._open.values() for index in indices}
+        chosen = [index for index in range(len(self.kept)) if index >= since or index in lasting]
+        places = {index: place for place, index in enumerate(chosen)}
+        kept = [msgspec.to_builtins(self.kept[index]) for index in chosen]
+        return {"kept": kept, "open": {target: [places[index] for index in found] for target, found in self._open.items()}}
 
     def load(self, saved: dict[str, Any]) -> None:
         """Take over what `save` returned."""

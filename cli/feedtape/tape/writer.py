@@ -1,138 +1,132 @@
 """Writing a tape: under its final name from the start, created exclusively, locked, flushed, never over another.
 
-Compressing and writing happen on a thread, which zstd lets run beside the interpreter; one bounded queue leads there.
+Lines gather here into pieces and blocks; `tape.output` compresses and writes them on a thread of its own.
 """
 
-import contextlib
-import os
-import queue
-import threading
+import zlib
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
-
-import zstandard
+from typing import Any
 
 from feedtape.errors import TapeError
-from feedtape.model.records import KEYFRAME, Record
-from feedtape.tape.format import Block, encode_index, encode_line, signature
+from feedtape.model.records import END, FRAMES, KEYFRAME, RECV, Record
+from feedtape.tape.disk import Create, create
+from feedtape.tape.format import Block, Link, begin_block, chain_line, encode_index, encode_line, signature, sum_line
+from feedtape.tape.output import BlockFacts, Output, Piece
 
 DEFAULT_LEVEL = 9
+DEFAULT_BUFFER = 64 * 1024 * 1024
 BLOCK_RAW_SIZE = 1024 * 1024
 BLOCK_NS = 60 * 1_000_000_000
 _PIECE = 64 * 1024
-_QUEUED_PIECES = 256
-"""Pieces that may wait for the disk; then whoever writes waits, and the socket with it."""
-
-
-class _BlockFacts(NamedTuple):
-    """What is known of a block before it is compressed."""
-
-    raw_size: int
-    first: int
-    last: int
-    records: int
-    keyframe: bool
-
-
-class _Piece(NamedTuple):
-    """Lines on their way to the file. `ends` is given with the last piece of a block."""
-
-    lines: bytes
-    ends: _BlockFacts | None
-
-
-if os.name == "nt":
-    import msvcrt
-
-    def _lock(descriptor: int) -> None:
-        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined, unused-ignore]
-else:
-    import fcntl
-
-    def _lock(descriptor: int) -> None:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 class TapeWriter:
     """Writes records to a new tape.
 
     What is written is on its way to the file at the latest with the next `flush`, which the caller owes once a second. A process
-    killed at any instant loses what came after the last flush, and nothing before it.
+    killed at any instant loses what came after the last flush, and nothing before it; a power cut, what was written in the last
+    `SYNC_S` seconds besides.
     """
 
-    def __init__(self, path: Path, *, level: int = DEFAULT_LEVEL, overwrite: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        level: int = DEFAULT_LEVEL,
+        overwrite: bool = False,
+        buffer: int = DEFAULT_BUFFER,
+        patient: bool = True,
+        make: Create = create,
+    ) -> None:
         """Create the file and lock it.
+
+        Args:
+            buffer: bytes that may wait for the disk.
+            patient: wait for the disk when so much waits, rather than refuse frames.
 
         Raises:
             TapeError: when the file exists and `overwrite` is not given, another process writes it, or it cannot be made.
         """
         self.path = path
-        self.blocks: list[Block] = []
-        self.size = 0
-        """Bytes in the file so far."""
-        self._compressor = zstandard.ZstdCompressor(level=level, write_checksum=True)
-        self._file = self._create(path, overwrite)
-        self._failure: Exception | None = None
+        self.head = ""
+        """Head of the chain: hash over all blocks that are finished."""
+        self._patient = patient
+        disk = make(path, overwrite)
+        self._output = Output(disk, level, buffer)
         self._lines: list[bytes] = []
         self._pending = 0
         self._raw_size = self._records = self._first = self._last = 0
         self._keyframe = False
+        self._checksum = 0
+        self._hash = begin_block(self.head)
+        self._block = self._records_before = self._frames = 0
         try:
-            self._write_out(signature())
+            self._output.start(signature())
         except OSError as error:
-            os.close(self._file)
+            disk.close()
             raise TapeError(f"{path} cannot be written: {error.strerror}") from error
-        self._start = self.size
-        self._queue: queue.Queue[_Piece | None] = queue.Queue(_QUEUED_PIECES)
-        self._thread = threading.Thread(target=self._work, name=f"tape {path.name}", daemon=True)
-        self._thread.start()
 
-    @staticmethod
-    def _create(path: Path, overwrite: bool) -> int:
-        flags = os.O_CREAT | os.O_WRONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise TapeError(f"{path} cannot be written: {error.strerror}") from error
-        try:
-            descriptor = os.open(path, flags if overwrite else flags | os.O_EXCL, 0o644)
-        except FileExistsError:
-            hint = "add --overwrite, or leave out -o to get a dated name"
-            raise TapeError(f"{path} already exists", hint=hint) from None
-        except OSError as error:
-            raise TapeError(f"{path} cannot be written: {error.strerror}") from error
-        try:
-            _lock(descriptor)
-        except OSError:
-            os.close(descriptor)
-            raise TapeError(f"{path} is being written by another process") from None
-        if overwrite:
-            os.ftruncate(descriptor, 0)
-        return descriptor
+    @property
+    def size(self) -> int:
+        """Bytes in the file so far."""
+        return self._output.size
 
-    # -- the caller's side
+    @property
+    def level(self) -> int:
+        """The zstd level in use, which falls while the disk is behind."""
+        return self._output.level
 
-    def write(self, record: Record) -> None:
-        """Add a record. A keyframe begins a block of its own, so that a reader can start there.
+    @property
+    def waiting(self) -> int:
+        """Bytes of lines that wait for the disk."""
+        return self._output.waiting + self._pending
+
+    @property
+    def filled(self) -> float:
+        """How full the way to the disk is: at 1 and above, frames are refused or wait."""
+        return self._output.filled
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the file has been let go."""
+        return self._output.is_closed
+
+    @property
+    def blocks(self) -> list[Block]:
+        """The blocks that are in the file."""
+        return self._output.blocks
+
+    def write(self, record: Record) -> bool:
+        """Add a record; return whether it was taken. Only frames are refused, and only by a writer that is not patient.
+
+        A keyframe begins a block of its own, so that a reader can start there, and so does the end record, so that it can
+        name the chain of all blocks before it.
 
         Raises:
             TapeError: when the disk did not take what came before.
         """
-        time = record.time
-        is_keyframe = record.kind == KEYFRAME
-        if self._records and (is_keyframe or self._raw_size >= BLOCK_RAW_SIZE or time - self._first >= BLOCK_NS):
-            self._end_block()
-        if not self._records:
-            self._first = time
-            self._keyframe = is_keyframe
-        line = encode_line(record)
-        self._lines.append(line)
-        self._pending += len(line)
-        self._raw_size += len(line)
+        time, kind = record.time, record.kind
+        is_frame = kind is RECV or kind in FRAMES
+        if self._output.filled >= 1:
+            if self._patient:
+                self._output.wait_for_room()
+            elif is_frame:
+                return False
+        if self._records:
+            begins = kind is not RECV and kind in (KEYFRAME, END)
+            if begins or self._raw_size >= BLOCK_RAW_SIZE or time - self._first >= BLOCK_NS:
+                self.end_block()
+                self._begin_block(time, kind)
+        else:
+            self._begin_block(time, kind)
+        self._add(encode_line(record))
+        self._frames += is_frame
         self._last = time
         self._records += 1
         if self._pending >= _PIECE:
-            self._hand_over(None)
+            self._hand_over()
+        return True
 
     def flush(self) -> None:
         """Send everything written so far on its way to the operating system.
@@ -142,75 +136,86 @@ class TapeWriter:
         """
         self._check()
         if self._pending:
-            self._hand_over(None)
+            self._hand_over()
 
-    def _end_block(self) -> None:
-        self._hand_over(_BlockFacts(self._raw_size, self._first, self._last, self._records, self._keyframe))
-        self._raw_size = self._records = 0
+    def end_block(self) -> str:
+        """End the block that is being written, if there is one, and return the head of the chain after it."""
+        if self._records:
+            self._hand_over(BlockFacts(self._raw_size, self._first, self._last, self._records, self._keyframe))
+            self.head = self._hash.hexdigest()
+            self._hash = begin_block(self.head)
+            self._block += 1
+            self._records_before += self._records
+            self._raw_size = self._records = self._checksum = 0
+        return self.head
 
-    def _hand_over(self, ends: _BlockFacts | None) -> None:
+    def _begin_block(self, time: int, kind: bytes) -> None:
+        self._first = time
+        self._keyframe = kind == KEYFRAME
+        if self._block:
+            self._add(chain_line(time, Link(self._block, self._records_before, self._frames, self.head)))
+
+    def _add(self, line: bytes) -> None:
+        self._lines.append(line)
+        self._pending += len(line)
+        self._raw_size += len(line)
+
+    def _hand_over(self, ends: BlockFacts | None = None) -> None:
+        """Give the lines to the thread; in an unfinished block with a sum behind them, since zstd checks whole ones only."""
         self._check()
-        self._queue.put(_Piece(b"".join(self._lines), ends))
+        lines = b"".join(self._lines)
+        if ends is None:
+            self._checksum = zlib.crc32(lines, self._checksum)
+            proof = sum_line(self._last, self._checksum)
+            self._checksum = zlib.crc32(proof, self._checksum)
+            self._raw_size += len(proof)
+            lines += proof
+        self._hash.update(lines)
+        self._output.put(Piece(lines, ends))
         self._lines.clear()
         self._pending = 0
 
     def _check(self) -> None:
-        if self._failure is not None:
-            why = getattr(self._failure, "strerror", None) or self._failure
-            raise TapeError(f"{self.path} cannot be written any further: {why}") from self._failure
+        failure = self._output.failure
+        if failure is not None:
+            why = getattr(failure, "strerror", None) or failure
+            raise TapeError(f"{self.path} cannot be written any further: {why}") from failure
 
-    def close(self, statistics: dict[str, Any]) -> None:
+    def close(self, statistics: dict[str, Any], *, wait: bool = True, closed: Callable[[], None] = lambda: None) -> None:
         """Write the index and let the file go. The caller has written the end record.
+
+        Args:
+            wait: return only when that is done; otherwise `wait` is owed.
+            closed: called, from the writer's thread, when that is done.
 
         Raises:
             TapeError: when the disk does not take it.
         """
         try:
-            if self._records:
-                self._end_block()
-            self._queue.put(None)
-            self._thread.join()
-            self._check()
-            try:
-                self._write_out(encode_index(self.blocks, self._start, statistics))
-                os.fsync(self._file)
-            except OSError as error:
-                self._failure = error
-                self._check()
-        finally:
+            self.end_block()
+        except TapeError:
             self.abandon()
+            raise
+        start, head = len(signature()), self.head
+
+        def done() -> None:
+            if self._output.failure is None:
+                closed()
+
+        self._output.close(lambda blocks: encode_index(blocks, start, head, statistics), done)
+        if wait:
+            self.wait()
+
+    def wait(self) -> None:
+        """Return when a tape that is being closed is closed.
+
+        Raises:
+            TapeError: when the disk did not take it.
+        """
+        self._output.wait()
+        self._check()
 
     def abandon(self) -> None:
         """Let the file go as it is, for a tape that cannot be written any further."""
-        if self._thread.is_alive():
-            self._queue.put(None)
-            self._thread.join()
-        with contextlib.suppress(OSError):
-            os.close(self._file)
-
-    # -- the thread's side
-
-    def _work(self) -> None:
-        stream, offset = self._compressor.compressobj(), self.size
-        while (piece := self._queue.get()) is not None:
-            if self._failure is not None:
-                # Nobody must wait for a disk that has failed; whoever writes next is told.
-                continue
-            try:
-                self._write_out(stream.compress(piece.lines))
-                if piece.ends is None:
-                    # Flushing each piece, not each second, costs 1 % of the size and makes what is queued all that can be lost.
-                    self._write_out(stream.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK))
-                else:
-                    self._write_out(stream.flush(zstandard.COMPRESSOBJ_FLUSH_FINISH))
-                    self.blocks.append(Block(offset, self.size - offset, *piece.ends))
-                    stream, offset = self._compressor.compressobj(), self.size
-            except (OSError, zstandard.ZstdError) as error:
-                self._failure = error
-
-    def _write_out(self, data: bytes) -> None:
-        view = memoryview(data)
-        while view:
-            written = os.write(self._file, view)
-            self.size += written
-            view = view[written:]
+        self._output.close(None, lambda: None)
+        self._output.wait()

@@ -41,6 +41,11 @@ class Display:
         if self._live is not None:
             self._live.__exit__(kind, error, trace)
 
+    def show_session(self, session: Session) -> None:
+        """Show another session from now on."""
+        self._session = session
+        self._printed.clear()
+
     @property
     def is_picture(self) -> bool:
         """Whether the terminal is ours: whatever else is said now would tear the picture."""

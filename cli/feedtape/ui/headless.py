@@ -4,15 +4,20 @@ import time
 
 from feedtape.replay.playback import Playback
 from feedtape.replay.select import match_target
-from feedtape.ui.output import put, put_json, warn
+from feedtape.ui.output import put, put_json
+from feedtape.ui.progress import pause, progress
+from feedtape.ui.status import told_status
 from feedtape.ui.summary import book_table, count
 
 
-def run_headless(playback: Playback, since: int | None, until: int | None, only: list[str], *, json: bool) -> int:
+def run_headless(
+    playback: Playback, since: int | None, until: int | None, only: list[str], *, json: bool, follow: bool = False
+) -> int:
     """Play to the end or to `until`, print what came out, and return the exit status."""
     started = time.perf_counter()
-    for _ in playback.play(until, after=since):
-        pass
+    with progress("replaying", playback.tape.size, quiet=json) as tell:
+        for _ in playback.play(until, after=since, wait=pause if follow else None, tell=tell):
+            pass
     seconds = time.perf_counter() - started
     session = playback.session
     wanted = {match_target(one, session.books) for one in only} or set(session.books)
@@ -32,7 +37,11 @@ def run_headless(playback: Playback, since: int | None, until: int | None, only:
                 "books": books,
                 "trades": trades,
                 "quotes": quotes,
-                "digests": {"matched": totals.digests_matched, "failed": totals.digests_failed},
+                "digests": {
+                    "matched": totals.digests_matched,
+                    "failed": totals.digests_failed,
+                    "unchecked": totals.digests_unchecked,
+                },
             }
         )
     else:
@@ -43,9 +52,4 @@ def run_headless(playback: Playback, since: int | None, until: int | None, only:
         for target, one in books.items():
             put(f"  digest   {target} {one['digest'] or '-'}")
         put(f"  digests  {totals.digests_matched} matched   {totals.digests_failed} failed")
-    if totals.digests_failed:
-        return 5
-    if until is None and playback.cut is not None:
-        warn(f"{playback.reader.path} is cut: {playback.cut}")
-        return 3
-    return 3 if session.loss_found() else 0
+    return told_status(playback, whole=until is None)

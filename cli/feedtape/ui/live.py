@@ -1,15 +1,14 @@
-"""Running a live feed under a person's eyes: signals, stop conditions, flushing, the picture, the summary."""
+"""Running a live feed under a person's eyes: signals, stop conditions, the picture. `ui.recording` writes it to a tape too."""
 
 import asyncio
 import contextlib
+import os
 import random
 import signal
-import sys
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from feedtape.errors import VenueError
 from feedtape.feed.clock import Clock
@@ -17,23 +16,26 @@ from feedtape.feed.live import LiveFeed
 from feedtape.model.events import Event
 from feedtape.model.records import Record
 from feedtape.model.targets import Target
-from feedtape.recorder import Recorder
 from feedtape.replay.times import span
 from feedtape.session import Session
-from feedtape.tape.writer import TapeWriter
 from feedtape.ui.display import Display
-from feedtape.ui.output import printable, put_json, say
-from feedtape.ui.summary import amount, book_table, compression, count, counted, counters_line, loss_lines
+from feedtape.ui.output import printable, say
+from feedtape.ui.summary import loss_lines
 from feedtape.venues import registry
 
 INTERRUPTED = 130
-_STATUS_EVERY_S = 60.0
 _SAID_KEPT = 20
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What to connect to, and for how long."""
+    """What to connect to, how, and for how long.
+
+    Attributes:
+        silence_s: a busy connection that says nothing for so long is replaced; `stop_after_silence_s` ends the run.
+        connections: how many connections carry the same, side by side.
+        max_frame: largest message that is taken, in bytes.
+    """
 
     targets: list[Target]
     channels: list[str]
@@ -41,21 +43,34 @@ class Wanted:
     duration_s: float | None = None
     frames: int | None = None
     silence_s: float | None = None
+    stop_after_silence_s: float | None = None
+    connections: int = 1
+    max_frame: int | None = None
 
 
 class Run:
-    """One live run: a feed, the session that it builds, and the reasons to stop."""
+    """One live run: a feed, the session that it builds, and the reasons to stop.
+
+    Attributes:
+        said: the newest things that the feed had to say.
+        make_room: called before something is said, so that it does not run into a line that is rewritten in place.
+        on_signal: what else a signal does, by its name.
+    """
 
     def __init__(self, wanted: Wanted, clock: Clock, session: Session, take: Callable[[Record], Sequence[Event]]) -> None:
         self.session = session
         self.clock = clock
         self.reason = ""
+        self.quiet = True
+        self.said: deque[str] = deque(maxlen=_SAID_KEPT)
+        self.make_room: Callable[[], None] = lambda: None
+        self.on_signal: dict[str, Callable[[], None]] = {}
         self._wanted = wanted
         self._take = take
         self._stop = asyncio.Event()
         self._failure: Exception | None = None
-        self.said: deque[str] = deque(maxlen=_SAID_KEPT)
-        """The newest things that the feed had to say."""
+        self._frames = 0
+        self._frames_at = time.monotonic()
         self.feed = LiveFeed(
             wanted.targets,
             wanted.channels,
@@ -63,15 +78,15 @@ class Run:
             take=self._taken,
             clock=clock,
             rng=random.Random(),
-            say=self._hear,
+            say=self.hear,
             urls=wanted.urls,
             silence_s=wanted.silence_s,
+            lanes=wanted.connections,
+            **({} if wanted.max_frame is None else {"max_frame": wanted.max_frame}),
         )
-        self.quiet = True
-        self.make_room: Callable[[], None] = lambda: None
-        """Called before something is said, so that it does not run into a line that is rewritten in place."""
 
-    def _hear(self, text: str) -> None:
+    def hear(self, text: str) -> None:
+        """Say what the feed has to say."""
         self.said.append(text)
         if not self.quiet:
             self.make_room()
@@ -89,25 +104,42 @@ class Run:
             events = self._take(record)
         except OSError as error:
             # A tape that cannot be written ends the run loudly; raised inside a protocol callback it would end in a log.
-            self._failure = error
-            self.stop("the tape cannot be written")
+            self.fail(error)
             return ()
         if self._wanted.frames is not None and self.session.totals.frames >= self._wanted.frames:
             self.stop(f"{self._wanted.frames} frames")
         return events
+
+    def fail(self, error: Exception) -> None:
+        """End the run because the tape cannot be written."""
+        self._failure = self._failure or error
+        self.stop("the tape cannot be written")
 
     def stop(self, reason: str) -> None:
         """End the run; the first reason counts."""
         self.reason = self.reason or reason
         self._stop.set()
 
+    def _interrupt(self, name: str) -> None:
+        if self._stop.is_set() and name == "SIGINT":
+            # The second one: whatever hangs, a disk perhaps, is not waited for. What was flushed is on the tape.
+            self.make_room()
+            say("stopped at once; the tape is readable up to its last flush")
+            os._exit(INTERRUPTED)
+        self.stop(name)
+
     @contextlib.asynccontextmanager
     async def _signals(self) -> AsyncIterator[None]:
         loop = asyncio.get_running_loop()
-        handled = (signal.SIGINT, signal.SIGTERM)
+        handled: list[signal.Signals] = []
         try:
-            for number in handled:
-                loop.add_signal_handler(number, self.stop, number.name)
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.add_signal_handler(number, self._interrupt, number.name)
+                handled.append(number)
+            for name, action in self.on_signal.items():
+                if (more := getattr(signal, name, None)) is not None:
+                    loop.add_signal_handler(more, action)
+                    handled.append(more)
         except NotImplementedError:
             # Windows: an interrupt arrives as KeyboardInterrupt instead.
             yield
@@ -133,8 +165,8 @@ class Run:
                 try:
                     look()
                 except OSError as error:
-                    self._failure = self._failure or error
-                    self.stop("the tape cannot be written")
+                    self.fail(error)
+                self._end_in_silence()
                 if ends is not None and time.monotonic() >= ends:
                     self.stop(f"after {span(int((self._wanted.duration_s or 0) * 1e9))}")
                     ends = None
@@ -143,6 +175,13 @@ class Run:
             raise self._failure
         if not self.session.totals.frames and self.reason not in ("SIGINT", "SIGTERM"):
             raise VenueError(f"nothing was received from {', '.join(self._names())}: {self.last_said or 'no answer yet'}")
+
+    def _end_in_silence(self) -> None:
+        limit, frames, now = self._wanted.stop_after_silence_s, self.session.totals.frames, time.monotonic()
+        if frames != self._frames:
+            self._frames, self._frames_at = frames, now
+        elif limit is not None and now - self._frames_at >= limit:
+            self.stop(f"silence of {limit:g} s")
 
     def _names(self) -> list[str]:
         return list(dict.fromkeys(target.venue for target in self._wanted.targets))
@@ -157,6 +196,11 @@ def watch(wanted: Wanted, depth: int, *, plain: bool, json: bool) -> int:
         return INTERRUPTED
     for line in loss_lines(session.losses, "feedtape record keeps them, and feedtape verify"):
         say(line.strip())
+    return status_of(session)
+
+
+def status_of(session: Session) -> int:
+    """Return the exit status of a run that went well."""
     return 3 if session.loss_found() else 0
 
 
@@ -175,115 +219,3 @@ async def _watch(wanted: Wanted, session: Session, clock: Clock, depth: int, *, 
         for text in run.said:
             say(printable(text))
     return run.reason == "SIGINT"
-
-
-class _Status:
-    """The line that a recording shows while it runs: rewritten each second on a terminal, one a minute elsewhere."""
-
-    def __init__(self, recorder: Recorder, clock: Clock, *, quiet: bool) -> None:
-        self._recorder = recorder
-        self._clock = clock
-        self._quiet = quiet
-        self._rewrites = sys.stderr.isatty()
-        self._started = clock.now()
-        self._last = (self._started, 0)
-        self._due = self._started + int(_STATUS_EVERY_S * 1e9)
-
-    def show(self) -> None:
-        """Show it, if it is time for it."""
-        now = self._clock.now()
-        if self._quiet or (not self._rewrites and now < self._due):
-            return
-        self._due = now + int(_STATUS_EVERY_S * 1e9)
-        session, writer = self._recorder.session, self._recorder.writer
-        frames = session.totals.frames
-        rate = (frames - self._last[1]) / max((now - self._last[0]) / 1e9, 1e-9)
-        self._last = (now, frames)
-        elapsed = (now - self._started) // 10**9
-        live = sum(keeper.state.value == "live" for keeper in session.books.values())
-        line = (
-            f"{elapsed // 3600:02d}:{elapsed // 60 % 60:02d}:{elapsed % 60:02d}  {live}/{len(session.books)} books live  "
-            f"{count(round(rate))}/s  {amount(session.totals.bytes)} in  {amount(writer.size)} out  "
-            f"losses {session.totals.losses}  stalls {session.totals.stalls}"
-        )
-        if self._rewrites:
-            sys.stderr.write(f"\r\x1b[K{line}")
-            sys.stderr.flush()
-        else:
-            say(line)
-
-    def clear(self) -> None:
-        """Leave the terminal's line to what comes next."""
-        if self._rewrites and not self._quiet:
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()
-
-
-def record(wanted: Wanted, writer: TapeWriter, header: dict[str, Any], flush_s: float, *, quiet: bool, json: bool) -> int:
-    """Record until stopped, print the summary, and return the exit status."""
-    session = Session(registry.venue)
-    clock = Clock()
-    recorder = Recorder(writer, session)
-    started = clock.now()
-    recorder.begin(started, header)
-    status = _Status(recorder, clock, quiet=quiet)
-    try:
-        reason = asyncio.run(_record(wanted, recorder, clock, status, flush_s, quiet=quiet))
-    except BaseException:
-        status.clear()
-        _keep_or_remove(recorder, clock)
-        raise
-    status.clear()
-    recorder.finish(clock.now(), reason)
-    if json:
-        put_json({"tape": str(writer.path), "reason": reason, "size": writer.size, "status": _status_of(session)})
-    elif not quiet:
-        for line in recorded_lines(recorder, clock.now() - started, reason):
-            say(line)
-    return INTERRUPTED if reason == "SIGINT" and not session.totals.frames else _status_of(session)
-
-
-def _status_of(session: Session) -> int:
-    return 3 if session.loss_found() else 0
-
-
-async def _record(wanted: Wanted, recorder: Recorder, clock: Clock, status: _Status, flush_s: float, *, quiet: bool) -> str:
-    run = Run(wanted, clock, recorder.session, recorder.take)
-    run.quiet = quiet
-    run.make_room = status.clear
-
-    def look() -> None:
-        recorder.writer.flush()
-        status.show()
-
-    # Half the promised time, so that a frame that came just after a flush is still in time.
-    await run.go(flush_s / 2, look)
-    return run.reason or "end of the feed"
-
-
-def _keep_or_remove(recorder: Recorder, clock: Clock) -> None:
-    """End a recording that failed: what was received is kept, a tape without a frame is not left behind."""
-    if recorder.session.totals.frames:
-        with contextlib.suppress(OSError):
-            # The disk may be what failed; what is readable up to there stays, and the missing end record tells.
-            recorder.finish(clock.now(), "failed")
-        return
-    recorder.writer.abandon()
-    recorder.writer.path.unlink(missing_ok=True)
-
-
-def recorded_lines(recorder: Recorder, elapsed_ns: int, reason: str) -> list[str]:
-    """Return the summary of a recording."""
-    session, writer = recorder.session, recorder.writer
-    totals = session.totals
-    path = printable(str(writer.path))
-    return [
-        f"recorded {span(elapsed_ns)}, {counted(len(session.books), 'book')}, {counted(totals.frames, 'frame')}  ->  {path}",
-        "",
-        *book_table(session),
-        "",
-        f"  file     {amount(writer.size)} from {compression(session, writer.size)}, closed ({reason})",
-        counters_line(session),
-        *loss_lines(session.losses, f"feedtape verify {path}"),
-        f"  check    feedtape verify {path}",
-    ]

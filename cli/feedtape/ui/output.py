@@ -6,14 +6,24 @@ from typing import Any
 
 
 def printable(text: str) -> str:
-    """Return text from anywhere with control characters escaped, so that it cannot steer a terminal."""
+    """Return text from anywhere with control, format and invisible characters escaped, so that it cannot steer a terminal.
+
+    Among the format characters are those that turn the direction of writing, which make a name read as another one.
+    """
+    if text.isprintable():
+        return text
     return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+
+
+def _lines(text: str) -> str:
+    # The last net: whoever says something escapes a stranger's words, newlines included, before they become part of it.
+    return text if text.isprintable() else "\n".join(map(printable, text.split("\n")))
 
 
 def say(text: str) -> None:
     """Say something to the person, after what was printed so far."""
     sys.stdout.flush()
-    sys.stderr.write(text + "\n")
+    sys.stderr.write(_lines(text) + "\n")
     sys.stderr.flush()
 
 
@@ -29,15 +39,26 @@ def warn(message: str) -> None:
 
 def put(text: str) -> None:
     """Print a line of the result."""
-    sys.stdout.write(text + "\n")
+    sys.stdout.write(_lines(text) + "\n")
 
 
-_CONTROLS = re.compile(rb"\x7f|\xc2[\x80-\x9f]")
+_STEERING = re.compile(
+    rb"\x7f|\xc2[\x80-\x9f\xad]|\xd8\x9c|\xe1\xa0\x8e|\xe2\x80[\x8b-\x8f\xa8-\xae]|\xe2\x81[\xa0-\xaf]|\xef\xbb\xbf|\xef\xbf[\xb9-\xbb]"
+    rb"|\xf3\xa0[\x80\x81][\x80-\xbf]"
+)
 
 
 def safe_json(text: bytes) -> bytes:
-    """Return JSON with the control characters escaped that JSON lets stand: to a terminal U+009B is as good as escape and [."""
-    return _CONTROLS.sub(lambda match: b"\\u00%02x" % match[0][-1], text)
+    """Return JSON with the characters escaped that JSON lets stand and a terminal obeys or hides.
+
+    To it U+009B is as good as escape and [, and U+202E turns the direction of what follows.
+    """
+    return _STEERING.sub(_escaped, text)
+
+
+def _escaped(match: re.Match[bytes]) -> bytes:
+    units = match[0].decode().encode("utf-16-be")
+    return b"".join(b"\\u%02x%02x" % (units[at], units[at + 1]) for at in range(0, len(units), 2))
 
 
 def put_json(value: Any, *, indent: bool = True) -> None:

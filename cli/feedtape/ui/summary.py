@@ -78,5 +78,6 @@ def counters_line(session: Session) -> str:
     totals = session.totals
     return (
         f"  wire     stalls {totals.stalls}   bad frames {totals.bad_frames}   refused {totals.refused}   "
+        f"frames too long {totals.refused_frames}   untracked {totals.untracked}   "
         f"http errors {totals.http_errors}   dropped here {totals.dropped}"
     )

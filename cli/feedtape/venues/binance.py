@@ -39,12 +39,12 @@ from feedtape.model.events import (
 )
 from feedtape.model.instruments import Instrument
 from feedtape.model.targets import Target
-from feedtape.venues.contract import ConnectionPlan, Heartbeat, Limits, Request, Venue
+from feedtape.venues.contract import LONGEST_NAME, ConnectionPlan, Heartbeat, Limits, Request, Venue, named
 
 _PARTIAL = re.compile(r"depth(5|10|20)(?:@|$)")
 _MICROSECONDS_FROM = 100_000_000_000_000
 _AFTER_STREAM = b'","'
-_LONGEST_STREAM = 200
+_HEAD = re.compile(rb'\{"stream":"([^"\\\x00-\x1f]{1,%d})' % LONGEST_NAME)
 _LATEST_NS = 2**63 - 1
 
 _Id = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
@@ -139,6 +139,10 @@ class _Order(_Shape):
     T: _Time
 
 
+class _Shutdown(_Shape):
+    E: _Time
+
+
 class _ForceOrder(_Shape):
     o: _Order
 
@@ -201,7 +205,7 @@ def _decoder(shape: Any) -> msgspec.json.Decoder[Any]:
 
 
 def _elsewhere(symbol: str, expected: str) -> BadFrame:
-    return BadFrame(f"a frame of {symbol} on a stream of {expected}")
+    return BadFrame(f"a frame of {symbol[:LONGEST_NAME]} on a stream of {expected}")
 
 
 def _ns(value: int) -> int:
@@ -262,23 +266,32 @@ class _BinanceFamily(Venue):
             raise BadFrame(f"{type(error).__name__}: {error}") from error
 
     def _first_of_its_kind(self, payload: bytes, recv: int) -> Sequence[Event]:
-        """Read a frame whose beginning is of no known route: a stream's first frame, or one that is not combined."""
-        message = orjson.loads(payload)
-        if type(message) not in (dict, list):
-            raise BadFrame("a frame that is neither an object nor a list")
-        stream = message.get("stream") if type(message) is dict else None
-        if type(stream) is not str:
-            return self._bare(message, recv)
-        decode, read, target, symbol, channel = route = self._route(stream)
-        head = orjson.dumps({"stream": stream})[:-2]
-        if payload.partition(_AFTER_STREAM)[0] == head:
+        """Read a frame whose beginning is of no known route: a stream's first frame, or one that is not combined.
+
+        A stream's first frame is read exactly as its next one will be, by what it begins with: what was seen before must not
+        decide how a frame is read, or a replay from a keyframe could read it otherwise. Where a name comes twice,
+        the first `stream` counts when the frame begins with it, and else, as for every other field, the last.
+        """
+        head = payload.partition(_AFTER_STREAM)[0]
+        found = _HEAD.fullmatch(head)
+        if found is not None:
+            route = self._route(found[1].decode())
             if len(self._routes) >= _ROUTES_REMEMBERED:
                 self._routes.clear()
             self._routes[head] = route
+        else:
+            message = orjson.loads(payload)
+            if type(message) not in (dict, list):
+                raise BadFrame("a frame that is neither an object nor a list")
+            stream = message.get("stream") if type(message) is dict else None
+            if type(stream) is not str:
+                return self._bare(message, recv)
+            route = self._route(stream)
+        decode, read, target, symbol, channel = route
         return read(decode(payload).data, recv, target, symbol, channel)
 
     def _route(self, stream: str) -> _Route:
-        if len(stream) > _LONGEST_STREAM:
+        if len(stream) > LONGEST_NAME:
             raise BadFrame(f"a stream name of {len(stream)} characters")
         symbol, _, channel = stream.partition("@")
         name = channel.partition("@")[0]
@@ -298,17 +311,21 @@ class _BinanceFamily(Venue):
     def _by_kind(self, data: Any, recv: int, target: str, symbol: str, channel: str) -> Sequence[Event]:
         """Read what names its own kind: bare messages, and streams that carry many symbols."""
         if type(data) is list:
-            return [event for item in data for event in self._by_kind(item, recv, "", "", channel)]
+            return [event for item in data for event in self._by_name(item, recv, "", "", channel)]
+        return self._by_name(data, recv, target, symbol, channel)
+
+    def _by_name(self, data: Any, recv: int, target: str, symbol: str, channel: str) -> Sequence[Event]:
         kind = data["e"]
         if kind == "serverShutdown":
-            return (Status("", recv, _ns(data["E"]), "the venue announces a shutdown", True),)
+            time = _ns(msgspec.convert(data, _Shutdown).E)
+            return (Status("", recv, time, "the venue announces a shutdown", True),)
         reader = self._readers.get(kind)
         if reader is None:
             return (Unread(target, recv, None, str(kind)),)
-        named = str(data["o"]["s"] if kind == "forceOrder" else data["s"])
-        if symbol and named != symbol and not symbol.startswith("!"):
-            raise _elsewhere(named, symbol)
-        return reader.read(msgspec.convert(data, reader.shape), recv, f"{self.name}:{named}", named, channel)
+        said = named(str(data["o"]["s"] if kind == "forceOrder" else data["s"]))
+        if symbol and said != symbol and not symbol.startswith("!"):
+            raise _elsewhere(said, symbol)
+        return reader.read(msgspec.convert(data, reader.shape), recv, f"{self.name}:{said}", said, channel)
 
     def _bare(self, message: Any, recv: int) -> Sequence[Event]:
         if type(message) is list or "e" in message:
@@ -322,7 +339,7 @@ class _BinanceFamily(Venue):
             return (Acknowledged("", recv, None, str(message.get("id"))),)
         if "u" in message and "B" in message:
             ticker = msgspec.convert(message, _BookTicker)
-            return self._quote(ticker, recv, f"{self.name}:{ticker.s}", ticker.s, "")
+            return self._quote(ticker, recv, f"{self.name}:{named(ticker.s)}", ticker.s, "")
         raise BadFrame("a frame that names neither stream nor event")
 
     def _depth(self, data: _Depth, recv: int, target: str, symbol: str, channel: str) -> Sequence[Event]:
@@ -401,15 +418,17 @@ class _BinanceFamily(Venue):
 
     def decode_body(self, path: str, body: bytes, recv: int) -> Sequence[Event]:
         """Read a depth snapshot or an open interest."""
-        parts = urlsplit(path)
-        symbol = parse_qs(parts.query).get("symbol", [""])[0].upper()
-        target = f"{self.name}:{symbol}"
         try:
+            parts = urlsplit(path)
+            symbol = parse_qs(parts.query).get("symbol", [""])[0].upper()
+            target = f"{self.name}:{named(symbol) if symbol else ''}"
             if parts.path.endswith("/depth") and symbol:
                 return self._snapshot(msgspec.json.decode(body, type=_Snapshot), recv, target, symbol, "")
             if parts.path.endswith("/openInterest") and symbol:
                 return self._open_interest(msgspec.json.decode(body, type=_OpenInterest), recv, target, symbol, "")
-        except (msgspec.DecodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:
+            if isinstance(error, BadFrame):
+                raise
             raise BadFrame(f"{type(error).__name__}: {error}") from error
         return ()
 
@@ -467,14 +486,14 @@ class _BinanceFamily(Venue):
         """Read `exchangeInfo`. Tick and lot come from the filters; the precision fields are display hints [S][U]."""
         try:
             return [self._instrument(entry) for entry in msgspec.json.decode(body, type=_ExchangeInfo).symbols]
-        except (msgspec.DecodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:
             raise BadFrame(f"instruments: {error}") from error
 
     def _instrument(self, entry: _Symbol) -> Instrument:
         contract = entry.contractType
         kind = "spot" if contract is None else "perpetual" if "PERPETUAL" in contract else "future"
         return Instrument(
-            symbol=entry.symbol,
+            symbol=named(entry.symbol),
             kind=kind,
             base=entry.baseAsset,
             quote=entry.quoteAsset,

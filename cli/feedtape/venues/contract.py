@@ -16,6 +16,12 @@ from feedtape.model.events import Event
 from feedtape.model.instruments import Instrument
 from feedtape.model.targets import Target
 
+LONGEST_NAME = 200
+"""Longest symbol or stream name that a decoder accepts: whatever is kept by name is bounded by it."""
+DEEPEST = 400
+"""Deepest nesting of JSON that is read. The parsers' own limits depend on how deep the caller's stack is, so that without
+this one a replay might read what the recorder refused."""
+
 CHANNELS = ("book", "trades", "quotes", "derivatives", "liquidations")
 """The channels that a user can ask for, by our names."""
 
@@ -172,3 +178,35 @@ def path_of(url: str) -> str:
     """Return path and query of a URL: what is left of it when another address stands in for the venue's."""
     parts = urlsplit(url)
     return parts.path + (f"?{parts.query}" if parts.query else "")
+
+
+def named(symbol: str) -> str:
+    """Return a symbol that a frame names, if it may be one.
+
+    Raises:
+        BadFrame: when it is empty or longer than any symbol is.
+    """
+    if not 0 < len(symbol) <= LONGEST_NAME:
+        raise BadFrame(f"a symbol of {len(symbol)} characters")
+    return symbol
+
+
+_NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_OPENING = frozenset(b"[{")
+_ROUNDS = 4
+
+
+def is_too_deep(payload: bytes) -> bool:
+    """Tell whether JSON is nested deeper than `DEEPEST`. Brackets within texts count too; nobody sends hundreds of them."""
+    if len(payload) < 2 * DEEPEST or payload.count(b"[") + payload.count(b"{") <= DEEPEST:
+        return False
+    brackets = payload.translate(None, _NOT_BRACKETS)
+    # Innermost pairs go first, all at once: of an honest frame, which is wide and not deep, nothing is left to be counted.
+    for _ in range(_ROUNDS):
+        brackets = brackets.replace(b"[]", b"").replace(b"{}", b"")
+    depth = 0
+    for bracket in brackets:
+        depth += 1 if bracket in _OPENING else -1
+        if depth > DEEPEST - _ROUNDS:
+            return True
+    return False

@@ -1,0 +1,45 @@
+"""`feedtape merge`: several recordings as one tape."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from feedtape.commands.options import Json, Out, Overwrite, Quiet
+
+
+def merge(
+    tapes: Annotated[
+        list[Path],
+        typer.Argument(help="Tapes; of a recording in segments any one, or its folder.", metavar="TAPE...", show_default=False),
+    ],
+    out: Out,
+    overwrite: Overwrite = False,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Merge recordings into one tape by receipt time. Two of the same feed fill each other's gaps.
+
+    \b
+    feedtape merge binance.tape.zst deribit.tape.zst -o both.tape.zst
+    feedtape merge london.tape.zst tokyo.tape.zst -o feed.tape.zst
+    feedtape merge night-*.tape.zst -o night.tape.zst
+    Exit status: 0 done, 3 something is lost in the whole, 5 a source contradicts itself.
+    """
+    from feedtape.commands.tapes import tapes_of
+    from feedtape.edit.merge import merge as merge_tapes
+    from feedtape.ui.edit import merge_lines, tell_wrong
+    from feedtape.ui.output import put_json, say
+    from feedtape.ui.progress import progress
+
+    paths = list(dict.fromkeys(found for named in tapes for found in tapes_of([named])))
+    with progress("merging", sum(path.stat().st_size for path in paths), quiet=quiet) as tell:
+        result = merge_tapes(paths, out, overwrite=overwrite, tell=tell)
+    for source in result.sources:
+        tell_wrong(source, whole=True)
+    if json:
+        put_json(result.as_json())
+    elif not quiet:
+        for line in merge_lines(result):
+            say(line)
+    raise typer.Exit(result.exit_status)

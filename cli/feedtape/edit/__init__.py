@@ -1,0 +1,1 @@
+"""Making tapes out of tapes, and comparing them: cut, merge, diff."""
