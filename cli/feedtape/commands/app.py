@@ -8,6 +8,8 @@ from feedtape import __version__
 from feedtape.commands.book import book
 from feedtape.commands.cat import cat
 from feedtape.commands.cut import cut
+from feedtape.commands.diff import EPILOG as DIFF_EPILOG
+from feedtape.commands.diff import diff
 from feedtape.commands.import_ import EPILOG as IMPORT_EPILOG
 from feedtape.commands.import_ import import_
 from feedtape.commands.info import info
@@ -49,6 +51,7 @@ app.command()(cat)
 app.command()(cut)
 app.command()(merge)
 app.command()(repair)
+app.command(epilog=DIFF_EPILOG)(diff)
 app.command("import", epilog=IMPORT_EPILOG)(import_)
 app.command(epilog=SIM_EPILOG)(sim)
 app.command()(venues)
