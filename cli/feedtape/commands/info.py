@@ -30,6 +30,7 @@ def info(
         try:
             with progress("reading", path.stat().st_size if path.is_file() else 0, quiet=json) as tell:
                 facts = facts_of(path, hashed=hashed, tell=tell)
+            lines = [] if json else facts_lines(facts)
         except FeedtapeError as error:
             # One bad file must not hide the others.
             say_error(str(error), error.hint)
@@ -40,7 +41,7 @@ def info(
         else:
             if number:
                 put("")
-            for line in facts_lines(facts):
+            for line in lines:
                 put(line)
         if facts["state"] != "complete":
             status = status or 3

@@ -4,8 +4,10 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+from feedtape.errors import TapeError
 from feedtape.replay.playback import Playback
 from feedtape.tape.blocks import Tell
+from feedtape.tape.reader import TapeReader
 
 SCHEMA = 1
 
@@ -20,7 +22,6 @@ def facts_of(path: Path, *, hashed: bool = False, tell: Tell | None = None) -> d
     Raises:
         TapeError: when it is no tape or cannot be read.
     """
-    statistics: dict[str, Any]
     with Playback(path) as playback:
         reader, header = playback.tape.segments[0], playback.header
         cut: str | None = None
@@ -33,7 +34,23 @@ def facts_of(path: Path, *, hashed: bool = False, tell: Tell | None = None) -> d
             reader.scan()
             statistics, cut, head = playback.session.statistics(), playback.cut, ""
             holes = len(playback.tape.holes)
-        version = reader.version
+    try:
+        return _facts(path, reader, header, statistics, head=head, cut=cut, holes=holes, hashed=hashed)
+    except (KeyError, TypeError, ValueError) as error:
+        raise TapeError(f"{path} says of itself what cannot be read: {type(error).__name__}: {error}") from error
+
+
+def _facts(
+    path: Path,
+    reader: TapeReader,
+    header: dict[str, Any],
+    statistics: dict[str, Any],
+    *,
+    head: str,
+    cut: str | None,
+    holes: int,
+    hashed: bool,
+) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "tape": str(path),
@@ -44,7 +61,7 @@ def facts_of(path: Path, *, hashed: bool = False, tell: Tell | None = None) -> d
         "cut": cut,
         "holes": holes,
         "indexed": reader.has_index,
-        "format": version,
+        "format": reader.version,
         "made_by": header.get("made_by"),
         "session": header.get("session"),
         "segment": header.get("segment"),
@@ -53,6 +70,8 @@ def facts_of(path: Path, *, hashed: bool = False, tell: Tell | None = None) -> d
         "channels": header.get("channels"),
         "decoders": header.get("decoders"),
         "source": header.get("source"),
+        "sources": header.get("sources"),
+        "repaired": header.get("repaired"),
         "note": header.get("note"),
         "meta": header.get("meta"),
         "start": str(statistics["first"] if statistics["first"] is not None else header["start"]),

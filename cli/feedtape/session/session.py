@@ -584,7 +584,8 @@ class Session:
         self.totals.damages += 1
         self.totals.damaged_bytes += int(fields["bytes"])
         since = record.time if fields["since"] is None else int(fields["since"])
-        gap = Gap("", record.time, None, "damage", since, fields["frames"], str(fields["why"]))
+        until = record.time if fields["until"] is None else int(fields["until"])
+        gap = Gap("", until, None, "damage", since, fields["frames"], str(fields["why"]))
         if fields["until"] is None:
             # Nothing follows: the books are what they were when the tape ended.
             self._note(gap)

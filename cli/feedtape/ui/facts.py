@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from feedtape.errors import TapeError
 from feedtape.replay.times import clock, iso, span
 from feedtape.ui.output import printable
 from feedtape.ui.summary import amount, count
@@ -10,7 +11,18 @@ _MARKERS_SHOWN = 10
 
 
 def facts_lines(facts: dict[str, Any]) -> list[str]:
-    """Return the lines that `info` prints."""
+    """Return the lines that `info` prints.
+
+    Raises:
+        TapeError: when what the tape says of itself is not of the shape that it must have.
+    """
+    try:
+        return _lines(facts)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise TapeError(f"{facts['tape']} says of itself what cannot be read: {type(error).__name__}: {error}") from error
+
+
+def _lines(facts: dict[str, Any]) -> list[str]:
     lines = [f"{name:<13}{text}" for name, text in _head(facts).items() if text]
     return [*lines, "", *_books(facts), *_flows(facts), *_markers(facts)]
 
@@ -31,7 +43,7 @@ def _head(facts: dict[str, Any]) -> dict[str, str]:
         "made by": f"{printable(str(facts['made_by']))}, format {facts['format']}, decoders {printable(decoders) or '-'}",
         "session": f"{printable(str(facts['session']))}{segment}{note}",
         "meta": meta,
-        "source": _source(facts["source"]),
+        **_origin(facts),
         "time": f"{iso(start)} .. {clock(end)}   {span(end - start)}",
         "frames": f"{count(facts['frames'])}   {amount(facts['bytes'])} raw{ratio}   {blocks}",
         "connections": str(facts["connections"]),
@@ -48,8 +60,22 @@ def _state(facts: dict[str, Any], end: int) -> str:
     return "complete" if facts["indexed"] else "complete; read in full, since it has no index"
 
 
-def _source(source: Any) -> str:
-    return "" if not source else printable(str(source))[:200]
+def _origin(facts: dict[str, Any]) -> dict[str, str]:
+    """Say what the tape was made from, if it was not recorded."""
+    source, repaired, merged = facts["source"] or {}, facts["repaired"] or {}, facts["sources"] or []
+    lines = {}
+    if "cut" in source:
+        cut = source["cut"]
+        sealed = "".join(f", sealed by {seal['key']}" for seal in (cut.get("sealed") or [])[:1])
+        lines["cut from"] = f"{cut['tape']} (session {cut['session']}, chain {str(cut['chain'])[:16]}…{sealed})"
+    elif "format" in source:
+        files = ", ".join(str(file.get("name")) for file in source.get("files", []))
+        lines["imported"] = f"from {source['format']}: {files}"
+    if repaired:
+        lines["repaired"] = f"from {repaired['tape']}: {repaired['damages']} damages, {count(repaired['bytes'])} bytes"
+    if merged:
+        lines["merged"] = "from " + ", ".join(" ".join(map(str, one.get("tapes", []))) for one in merged)
+    return {name: printable(text)[:200] for name, text in lines.items()}
 
 
 def _books(facts: dict[str, Any]) -> list[str]:
