@@ -5,7 +5,7 @@ import pytest
 
 from feedtape.model.events import Gap
 from feedtape.model.records import BODY, CLOSE, ERROR, OPEN, RECV, REQUEST, RESPONSE, STALL, Record, note
-from feedtape.session import Session, session
+from feedtape.session import Session, books, session
 from feedtape.venues import registry
 from feedtape.venues.contract import DEEPEST, is_too_deep
 
@@ -20,7 +20,7 @@ def opened() -> Session:
 
 
 def test_books_beyond_the_limit_are_counted_and_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "BOOKS_TRACKED", 10)
+    monkeypatch.setattr(books, "BOOKS_TRACKED", 10)
     one = opened()
     for number in range(30):
         one.feed(Record(2, 1, RECV, DEPTH % (b"s%d" % number, b"S%d" % number)))

@@ -169,6 +169,13 @@ class Flows:
         merge, source = self._merges.get(target), self.by_target[target].trade_source
         return tuple(merge.lanes) if merge is not None else (source,) if source else ()
 
+    def lose(self, connections: Sequence[int] | None) -> None:
+        """Forget the numbers of every target that may have lost trades, all of whose connections are among these."""
+        for target in self.by_target:
+            carriers = self.carriers(target)
+            if connections is None or (carriers and all(one in connections for one in carriers)):
+                self.forget_numbers(target)
+
     # -- the rest
 
     def quote(self, event: Quote, connection: int) -> Sequence[Event] | None:

@@ -88,5 +88,11 @@ class Lanes:
     def load(self, saved: dict[str, Any]) -> None:
         """Take over what `save` returned. The object stays the same: books and flows count by it."""
         self.facts = {int(lane): msgspec.convert(facts, LaneFacts) for lane, facts in saved.get("facts", {}).items()}
-        self._of = {int(connection): lane for connection, lane in saved.get("of", {}).items()}
         self._before = {}
+        self.load_connections(saved)
+
+    def load_connections(self, saved: dict[str, Any]) -> None:
+        """Take over only which lane each connection is of; what was counted goes on."""
+        self._of = {int(connection): lane for connection, lane in saved.get("of", {}).items()}
+        for lane in self._of.values():
+            self.facts.setdefault(lane, LaneFacts())

@@ -10,7 +10,6 @@ from typing import Any
 
 import msgspec
 
-from feedtape.book.keeper import BookKeeper, State
 from feedtape.book.lanes import Repeated
 from feedtape.errors import BadFrame, FeedtapeError, TapeError, UsageError
 from feedtape.model.events import (
@@ -50,11 +49,13 @@ from feedtape.model.records import (
     STATE,
     Record,
 )
+from feedtape.session.books import Books, Resolve
 from feedtape.session.flows import Flows
 from feedtape.session.keyframes import Assembly
 from feedtape.session.lanes import LaneFacts, Lanes
 from feedtape.session.losses import Loss, Losses
 from feedtape.session.pages import Page, counted_since
+from feedtape.session.report import books_as_json
 from feedtape.session.traffic import Traffic
 from feedtape.venues.contract import DEEPEST, Venue, is_too_deep, path_of
 
@@ -115,11 +116,8 @@ class _Exchange(msgspec.Struct):
 
 TRAFFIC_KEPT = 20_000
 """Targets whose traffic is counted one by one."""
-LEVELS_TRACKED = 5_000_000
-"""Levels of all books together, looked at every `_WEIGHED_EVERY` bytes."""
 _WEIGHED_EVERY = 32 * 1024 * 1024
-BOOKS_TRACKED = 20_000
-"""Books that a session keeps; a hostile feed may invent symbols without end, and those beyond are only recorded and counted."""
+"""Bytes of frames after which the depth of all books is looked at."""
 CONNECTIONS_TRACKED = 10_000
 """Open connections and exchanges under way that a session remembers; the oldest are forgotten, their frames are nobody's then."""
 INSTRUMENTS_KEPT = 200_000
@@ -128,8 +126,6 @@ MARKERS_KEPT = 1000
 _TOO_DEEP = f"JSON nested more than {DEEPEST} deep"
 _LONGEST_DETAIL = 300
 _UNOPENED = "a frame on a connection that was never opened"
-
-Resolve = Callable[[str], Venue]
 
 
 class Session:
@@ -142,9 +138,12 @@ class Session:
         self._names: dict[int, str] = {}
         self._exchanges: dict[int, _Exchange] = {}
         self._stalled: dict[int, int] = {}
-        self.books: dict[str, BookKeeper] = {}
-        """Every book by its target, in the order in which they appeared."""
         self._lanes = Lanes()
+        self._books = Books(resolve, self._lanes, self._know, self._beyond)
+        self.books = self._books.by_target
+        """Every book by its target, in the order in which they appeared."""
+        self.wanting = self._books.wanting
+        """Books that a snapshot would help, by target; the live feed takes them out as it asks."""
         self._flows = Flows(self._know, self._lanes, self._beyond)
         self.flows = self._flows.by_target
         self.instruments: dict[str, Instrument] = {}
@@ -153,8 +152,6 @@ class Session:
         self.totals = Totals()
         self.unread: dict[str, int] = {}
         self._losses = Losses()
-        self.wanting: dict[str, BookKeeper] = {}
-        """Books that a snapshot would help, by target; the live feed takes them out as it asks."""
         self.first: int | None = None
         self.last = 0
         self.traffic: dict[str, Traffic] = {}
@@ -167,8 +164,8 @@ class Session:
         """Whether something is missing that only a keyframe can tell."""
         self._assembly = Assembly()
         self._of_event: dict[type[Event], Callable[[Any, int], Sequence[Event] | None]] = {
-            BookDelta: self._delta,
-            BookSnapshot: self._snapshot,
+            BookDelta: self._books.delta,
+            BookSnapshot: self._books.snapshot,
             Trade: self._flows.trade,
             SpentTradeId: self._flows.spent,
             Quote: self._flows.quote,
@@ -239,7 +236,8 @@ class Session:
         if time >= traffic.ends:
             traffic.turn(time)
             if self.totals.bytes - self._weighed_at >= _WEIGHED_EVERY:
-                self._weigh(time)
+                self._weighed_at = self.totals.bytes
+                self._note_all(self._books.weigh(time))
         return traffic
 
     def _feed_other(self, record: Record) -> Sequence[Event]:
@@ -288,9 +286,7 @@ class Session:
             # What another connection had brought before is no news.
             events = [event for event in events if not any(event is one for one in repeated)]
         if known:
-            for event in known:
-                self._note(event)
-            return [*events, *known]
+            return [*events, *self._note_all(known)]
         return events
 
     def _began(self, record: Record) -> Sequence[Event]:
@@ -325,6 +321,11 @@ class Session:
         self._note(gap)
         return (gap,)
 
+    def _note_all(self, events: Sequence[Event]) -> Sequence[Event]:
+        for event in events:
+            self._note(event)
+        return events
+
     def _note(self, event: Event) -> None:
         if type(event) is Gap:
             self.totals.losses += 1
@@ -332,88 +333,11 @@ class Session:
         elif type(event) is Resync:
             self._losses.note(event, lasts=False)
 
-    def _keeper(self, target: str, channel: str) -> BookKeeper | None:
-        """The book of a stream. The first book stream of a symbol has the plain name, others carry their channel in it.
-
-        None when it is one more than are tracked.
-        """
-        keeper = self.books.get(target)
-        if keeper is None:
-            keeper = self._new_keeper(target, target, channel)
-        elif not keeper.channel and channel:
-            keeper.channel = channel
-            keeper.integrity = self._venue_of(target).integrity(channel)
-        elif channel and keeper.channel != channel:
-            name = f"{target}@{channel}"
-            keeper = self.books.get(name) or self._new_keeper(name, target, channel)
-        return keeper
-
-    def _new_keeper(self, name: str, target: str, channel: str) -> BookKeeper | None:
-        if len(self.books) >= BOOKS_TRACKED:
-            return None
-        keeper = BookKeeper(name, channel, self._venue_of(target).integrity(channel), self._lanes)
-        self.books[name] = keeper
-        self._know(target)
-        return keeper
-
-    def _venue_of(self, target: str) -> Venue:
-        return self._resolve(target.partition(":")[0])
-
-    def _delta(self, event: BookDelta, connection: int) -> Sequence[Event] | None:
-        keeper = self.books.get(event.target)
-        if keeper is None or keeper.channel != event.channel:
-            keeper = self._keeper(event.target, event.channel)
-            if keeper is None:
-                return self._untracked(event)
-        known = keeper.take_delta(event, connection)
-        if keeper.state is not State.LIVE:
-            self._want(keeper)
-        return known
-
-    def _want(self, keeper: BookKeeper) -> None:
-        if keeper.wants_snapshot:
-            self.wanting[keeper.target] = keeper
-
-    def _snapshot(self, event: BookSnapshot, connection: int) -> Sequence[Event] | None:
-        if event.channel:
-            keeper = self._keeper(event.target, event.channel)
-            return self._untracked(event) if keeper is None else keeper.take_snapshot(event, connection)
-        keepers = [keeper for name, keeper in self.books.items() if name.partition("@")[0] == event.target]
-        if not keepers:
-            keeper = self._keeper(event.target, "")
-            if keeper is None:
-                return self._untracked(event)
-            keepers = [keeper]
-        known: list[Event] = []
-        for keeper in keepers:
-            if keeper.integrity.snapshot == "rest":
-                known.extend(keeper.take_snapshot(event, connection) or ())
-                if keeper.state is State.LIVE:
-                    self.wanting.pop(keeper.target, None)
-                else:
-                    self._want(keeper)
-        return known
-
-    def _untracked(self, event: Event) -> Sequence[Event]:
-        self._beyond()
-        return ()
-
     def _beyond(self) -> None:
         self.totals.untracked += 1
         if self.totals.untracked == 1:
-            detail = f"more than {BOOKS_TRACKED} targets: further ones are recorded and not followed"
+            detail = "more targets than are followed: further ones are recorded, and no book of them is kept"
             self._note(Gap("", self.last, None, "untracked", self.last, None, detail))
-
-    def _weigh(self, time: int) -> None:
-        """Give up the deepest books where all together are more than a machine should hold; a snapshot may bring them back."""
-        self._weighed_at = self.totals.bytes
-        levels = {target: len(keeper.book.bids) + len(keeper.book.asks) for target, keeper in self.books.items()}
-        excess = sum(levels.values()) - LEVELS_TRACKED
-        for target in sorted(levels, key=lambda name: (-levels[name], name)):
-            if excess <= 0:
-                return
-            excess -= levels[target]
-            self._note(self.books[target].break_off("bad-frame", time, None, f"more than {LEVELS_TRACKED} levels in all books"))
 
     def _refused(self, event: Refused, connection: int) -> Sequence[Event]:
         self.totals.refused += 1
@@ -459,25 +383,16 @@ class Session:
         why = f"connection {record.connection} closed by {fields.get('by', '?')}"
         code = fields.get("code")
         why += f", code {code}" if code is not None else ""
-        for keeper in self.books.values():
-            known.extend(keeper.leave(record.connection, record.time, why, relieved_by=fields.get("relieved_by")))
-            if keeper.state is not State.LIVE:
-                self._want(keeper)
+        known += self._books.leave(record.connection, record.time, why, fields.get("relieved_by"))
         self._stalled.pop(record.connection, None)
-        self._judge_silence(record.time)
-        for event in known:
-            self._note(event)
-        return known
+        self._books.judge_silence(self._stalled, record.time)
+        return self._note_all(known)
 
     def _outlived(self, record: Record) -> Sequence[Event]:
         """One recording of several ends and the others go on: nothing is lost by it, but what only it carried is stale."""
         known = self._flows.leave(record.connection, record.time)
         self._stalled.pop(record.connection, None)
-        for keeper in self.books.values():
-            known.extend(keeper.outlive(record.connection, record.time, f"the recording of connection {record.connection} ends"))
-        for event in known:
-            self._note(event)
-        return known
+        return self._note_all([*known, *self._books.outlive(record.connection, record.time)])
 
     def _failed(self, record: Record) -> Sequence[Event]:
         if self._exchanges.pop(record.connection, None) is not None:
@@ -554,22 +469,12 @@ class Session:
         self.totals.stalls += 1
         if connection in self._names:
             self._stalled[connection] = since
-        self._judge_silence(record.time)
+        self._books.judge_silence(self._stalled, record.time)
         return (Status("", record.time, None, fields.get("message", f"connection {connection} is silent")),)
 
     def _end_stall(self, connection: int, time: int) -> None:
         if self._stalled.pop(connection, None) is not None:
-            self._judge_silence(time)
-
-    def _judge_silence(self, time: int) -> None:
-        """A book is stale while every connection that it lives on is silent."""
-        stalled = self._stalled
-        for keeper in self.books.values():
-            carriers = keeper.carriers
-            if carriers and all(one in stalled for one in carriers):
-                keeper.stale_since = max(stalled[one] for one in carriers)
-            elif keeper.stale_since is not None and (carriers or not keeper.is_live):
-                keeper.end_stale(time)
+            self._books.judge_silence(self._stalled, time)
 
     def _dropped(self, record: Record) -> Sequence[Event]:
         fields = record.json()
@@ -596,19 +501,9 @@ class Session:
         return self._lose(gap, fields.get("connections"))
 
     def _lose(self, gap: Gap, connections: Sequence[int] | None) -> Sequence[Event]:
-        """Break every book that may have lost something, before its own sequence takes the loss for the venue's."""
-        known: list[Event] = [gap]
-        for keeper in self.books.values():
-            if connections is None or (keeper.carriers and all(one in connections for one in keeper.carriers)):
-                known.append(keeper.break_off(gap.kind, gap.recv, None, gap.detail))
-                self._want(keeper)
-        for target in self.flows:
-            carriers = self._flows.carriers(target)
-            if connections is None or (carriers and all(one in connections for one in carriers)):
-                self._flows.forget_numbers(target)
-        for event in known:
-            self._note(event)
-        return known
+        known = [gap, *self._books.lose(gap, connections)]
+        self._flows.lose(connections)
+        return self._note_all(known)
 
     def _mend(self, record: Record) -> Sequence[Event]:
         """Take from a keyframe what a hole swallowed, or what there was before the tape; else it says nothing new."""
@@ -624,30 +519,14 @@ class Session:
                 self.restore(saved)
                 self.first = first
             return ()
+        self._restore_state(saved)
+        flows = {target: (flow.trades, flow.quotes) for target, flow in self.flows.items()}
+        self._flows.load(saved["flows"])
+        for target, flow in self.flows.items():
+            flow.trades, flow.quotes = flows.get(target, (0, 0))
+        self.first = saved["first"] if self.first is None else self.first
         self._hole = False
-        totals, losses, unread, first = self.totals, self._losses, self.unread, self.first
-        markers, traffic, page, lanes = self.markers, self.traffic, self._page, self._lanes.facts
-        books, flows = self.books, {target: (flow.trades, flow.quotes) for target, flow in self.flows.items()}
-        self._losses = Losses()
-        self.restore(saved)
-        self.totals, self._losses, self.unread = totals, losses, unread
-        self.first = self.first if first is None else first
-        self.markers, self.traffic, self._page, self._lanes.facts = markers, traffic, page, lanes
-        self._weighed_at = totals.bytes
-        for target, (trades, quotes) in flows.items():
-            self.flows[target].trades, self.flows[target].quotes = trades, quotes
-        known: list[Event] = []
-        for target, keeper in self.books.items():
-            old = books.get(target)
-            if old is None:
-                continue
-            keeper.counters = old.counters
-            if keeper.state is State.LIVE and old.state is not State.LIVE:
-                keeper.counters.resyncs += 1
-                known.append(Resync(target, record.time, None, old.broken_at or record.time, keeper.book.sequence))
-        for event in known:
-            self._note(event)
-        return known
+        return self._note_all(self._books.mend(saved["books"], record.time))
 
     def _adopt(self, record: Record) -> Sequence[Event]:
         """Take over what another tape had when it began, or behind a hole, as far as this session has it not."""
@@ -664,33 +543,14 @@ class Session:
             self._exchanges.setdefault(int(number), msgspec.convert(one, _Exchange))
         known: list[Event] = []
         for target, one in saved["books"].items():
-            known.extend(self._adopt_book(target, one, record.time, mends=saved.get("mends", False)))
+            known += self._books.adopt(target, one, record.time, mends=saved.get("mends", False))
         self._flows.adopt(saved.get("flows", {}))
         for target, facts in saved["instruments"].items():
             self.instruments.setdefault(target, msgspec.convert(facts, Instrument))
         for number, since in saved.get("stalled", {}).items():
             self._stalled.setdefault(int(number), since)
         self._hole = saved.get("hole", self._hole)
-        for event in known:
-            self._note(event)
-        return known
-
-    def _adopt_book(self, target: str, saved: dict[str, Any], time: int, *, mends: bool) -> Sequence[Event]:
-        old = self.books.get(target)
-        if old is not None and old.is_live:
-            return ()
-        keeper = BookKeeper.load(target, saved, self._venue_of(target).integrity(saved["channel"]), self._lanes)
-        if old is None:
-            self.books[target] = keeper
-            return ()
-        if not keeper.is_live and not mends:
-            return ()
-        self.books[target] = keeper
-        keeper.counters = old.counters
-        if not keeper.is_live:
-            return ()
-        keeper.counters.resyncs += 1
-        return (Resync(target, time, None, old.broken_at or time, keeper.book.sequence),)
+        return self._note_all(known)
 
     def _mark(self, record: Record) -> Sequence[Event]:
         if len(self.markers) < MARKERS_KEPT:
@@ -712,19 +572,13 @@ class Session:
 
     def digests(self) -> dict[str, dict[str, Any]]:
         """Return the digest of every book, as a `digest` record holds them."""
-        return {
-            target: {"digest": keeper.digest(), "sequence": keeper.book.sequence, "state": keeper.state.value}
-            for target, keeper in self.books.items()
-        }
+        return self._books.digests()
 
     # -- keyframes
 
     def keyframe(self) -> dict[str, Any]:
         """Return all state as JSON values, with this page's counters: a session that `restore`s it goes on as this one does."""
         build, page = msgspec.to_builtins, self._page
-        books = {target: keeper.save() for target, keeper in self.books.items()}
-        for target, one in books.items():
-            one["counters"] = build(page.counters(target, self.books[target].counters))
         flows = self._flows.save()
         for target, one in flows.items():
             one["trades"], one["quotes"] = page.flow(target, one["trades"], one["quotes"])
@@ -732,7 +586,7 @@ class Session:
             "connections": {str(number): name for number, name in self._names.items()},
             "exchanges": {str(number): build(exchange) for number, exchange in self._exchanges.items()},
             "stalled": {str(number): since for number, since in self._stalled.items()},
-            "books": books,
+            "books": self._books.save(page),
             "flows": flows,
             "lanes": self._lanes.save(),
             "echoes": self._flows.echoes.save(),
@@ -750,19 +604,10 @@ class Session:
     def restore(self, saved: dict[str, Any]) -> None:
         """Take over the state that `keyframe` returned. The instrument lists themselves are not part of it."""
         convert = msgspec.convert
-        self._names = {int(number): name for number, name in saved["connections"].items()}
-        self._venues = {number: self._resolve(name) for number, name in self._names.items()}
-        self._exchanges = {int(number): convert(one, _Exchange) for number, one in saved["exchanges"].items()}
-        self._stalled = {int(number): since for number, since in saved["stalled"].items()}
         self._lanes.load(saved.get("lanes", {}))
-        self.books = {}
-        for target, one in saved["books"].items():
-            integrity = self._venue_of(target).integrity(one["channel"])
-            self.books[target] = BookKeeper.load(target, one, integrity, self._lanes)
+        self._restore_state(saved)
+        self._books.load(saved["books"])
         self._flows.load(saved["flows"])
-        self._count_connections()
-        self._flows.echoes.load(saved.get("echoes", []))
-        self.instruments = {target: convert(one, Instrument) for target, one in saved["instruments"].items()}
         self.totals = convert(saved["totals"], Totals)
         self.unread = dict(saved["unread"])
         self._losses.load(saved["losses"])
@@ -773,36 +618,21 @@ class Session:
         self._weighed_at = self.totals.bytes - saved.get("unweighed", 0)
         self._page = Page()
 
-    def as_json(self, page: Page | None = None) -> dict[str, dict[str, Any]]:
-        """Return every book's proof and counters, as `verify --json` prints them; those of a page alone where one is given."""
-        books = {}
-        for target, keeper in self.books.items():
-            proof, reason = keeper.proof()
-            counters = keeper.counters if page is None else page.counters(target, keeper.counters)
-            covers = keeper.integrity.checksum.covers if keeper.integrity.checksum else 0
-            books[target] = {
-                "state": keeper.state.value,
-                "proof": proof,
-                "reason": reason,
-                "updates": counters.updates,
-                "gaps": counters.gaps,
-                "missed": counters.missed,
-                "resyncs": counters.resyncs,
-                "repeated": counters.repeated,
-                "snapshots": counters.snapshots,
-                "snapshots_too_old": counters.snapshots_too_old,
-                "checksums": {
-                    "matched": counters.checksums_matched,
-                    "failed": counters.checksums_failed,
-                    "covers": covers,
-                },
-                "crossed": counters.crossed,
-                "stale_ns": str(counters.stale_ns),
-                "sequence": keeper.book.sequence,
-                "levels": [len(keeper.book.bids), len(keeper.book.asks)],
-                "digest": keeper.digest(),
-            }
-        return books
+    def _restore_state(self, saved: dict[str, Any]) -> None:
+        """Take over what is no book, flow or count: what is open, and what is known of instruments."""
+        convert = msgspec.convert
+        self._names = {int(number): name for number, name in saved["connections"].items()}
+        self._venues = {number: self._resolve(name) for number, name in self._names.items()}
+        self._exchanges = {int(number): convert(one, _Exchange) for number, one in saved["exchanges"].items()}
+        self._stalled = {int(number): since for number, since in saved["stalled"].items()}
+        self._lanes.load_connections(saved.get("lanes", {}))
+        self._count_connections()
+        self._flows.echoes.load(saved.get("echoes", []))
+        self.instruments = {target: convert(one, Instrument) for target, one in saved["instruments"].items()}
+
+    def as_json(self) -> dict[str, dict[str, Any]]:
+        """Return every book's proof and counters, as `verify --json` prints them."""
+        return books_as_json(self.books, Page())
 
     def statistics(self) -> dict[str, Any]:
         """Return the facts of this page that a tape's index holds, so that `info` need not read the tape."""
@@ -822,7 +652,7 @@ class Session:
             "resyncs": sum(page.counters(target, keeper.counters).resyncs for target, keeper in self.books.items()),
             "markers": [[str(marker.time), marker.text] for marker in self.markers[page.markers :]],
             "traffic": {target: one.as_json() for target, one in self.traffic.items()},
-            "books": self.as_json(page),
+            "books": books_as_json(self.books, page),
             "instruments": {target: facts.as_json() for target, facts in self.instruments.items()},
             "flows": {target: {"trades": trades, "quotes": quotes} for target, (trades, quotes) in flows.items()},
             "lanes": self._lanes.as_json(),
