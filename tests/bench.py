@@ -22,7 +22,7 @@ from websockets.server import ServerProtocol
 
 from feedtape.feed.clock import Clock
 from feedtape.feed.connection import Connection
-from feedtape.model.records import BODY, OPEN, RECV, REQUEST, RESPONSE, Record, note
+from feedtape.model.records import BODY, CLOSE, OPEN, RECV, REQUEST, RESPONSE, Record, note
 from feedtape.model.targets import Target
 from feedtape.recorder import Recorder
 from feedtape.replay.playback import Playback
@@ -36,6 +36,8 @@ CAPTURE = "hftbacktest/binance-usdm-btcusdt-20240808.gz"
 VENUE = "binance-usdm"
 SNAPSHOT_URL = "/fapi/v1/depth?symbol=BTCUSDT&limit=1000"
 ROUNDS = 5
+SEEK_MB = int(os.environ.get("SEEK_MB", "200"))
+"""Bytes of frames of the long tape in which is sought."""
 
 Timed = list[tuple[int, bytes]]
 
@@ -88,11 +90,43 @@ def write_tape(path: Path, frames: Timed) -> None:
     recorder.finish(frames[-1][0], "end of input")
 
 
-def take_snapshot(recorder: Recorder, stamp: int, body: bytes) -> None:
+def take_snapshot(recorder: Recorder, stamp: int, body: bytes, exchange: int = 2) -> None:
     """Record a REST snapshot."""
-    recorder.take(note(stamp, REQUEST, {"venue": VENUE, "method": "GET", "url": SNAPSHOT_URL}, 2))
-    recorder.take(note(stamp, RESPONSE, {"status": 200}, 2))
-    recorder.take(Record(stamp, 2, BODY, body))
+    recorder.take(note(stamp, REQUEST, {"venue": VENUE, "method": "GET", "url": SNAPSHOT_URL}, exchange))
+    recorder.take(note(stamp, RESPONSE, {"status": 200}, exchange))
+    recorder.take(Record(stamp, exchange, BODY, body))
+
+
+def write_long(path: Path, frames: Timed, size: int) -> None:
+    """Write a tape of so many bytes of frames: the same ones again and again, on a new connection each time."""
+    recorder = Recorder(TapeWriter(path, level=3), Session(registry.venue))
+    first, length = frames[0][0], frames[-1][0] - frames[0][0] + 10**9
+    recorder.begin(first, {"targets": [f"{VENUE}:BTCUSDT"]})
+    written = turn = 0
+    while written < size:
+        start = first + turn * length
+        connection = 1 + 2 * turn
+        recorder.take(note(start, OPEN, {"venue": VENUE, "url": None}, connection))
+        for stamp, frame in frames:
+            if written >= size:
+                break
+            stamp += turn * length
+            if is_snapshot(frame):
+                take_snapshot(recorder, stamp, frame, connection + 1)
+            else:
+                recorder.take(Record(stamp, connection, RECV, frame))
+            written += len(frame)
+        recorder.take(note(recorder.session.last, CLOSE, {"code": 1000, "by": "venue"}, connection))
+        turn += 1
+    recorder.finish(recorder.session.last, "end")
+
+
+def sought(path: Path) -> float:
+    """Find the books as they were a minute before the end; return the seconds."""
+    started = time.perf_counter()
+    with Playback(path) as playback:
+        playback.run(playback.time("-1m"), seek=True)
+    return time.perf_counter() - started
 
 
 def best(measure: Callable[[], float]) -> float:
@@ -219,6 +253,11 @@ def main() -> None:
         lines = b"".join(b"%d %b\n" % one for one in frames)
         zipped = len(gzip.compress(lines, 9))
         size = tape.stat().st_size
+        short, long = Path(scratch) / "short.tape.zst", Path(scratch) / "long.tape.zst"
+        write_long(short, frames, 20_000_000)
+        write_long(long, frames, SEEK_MB * 1_000_000)
+        near, far = best(lambda: sought(short)), best(lambda: sought(long))
+        put(f"seek     {far:>10.2f} s          to a minute before the end of {SEEK_MB} MB; {far / near:.2f} x that of 20 MB")
         put(f"size     {size:>10,} bytes      {len(lines) / size:.2f}x; gzip -9: {zipped:,} bytes, {len(lines) / zipped:.2f}x")
         put(f"         {size / zipped:.3f} of gzip -9")
 

@@ -57,6 +57,20 @@ def test_a_command_of_the_readme_runs(line: str, folder: Path) -> None:
     assert "Traceback" not in result.stderr
 
 
+def test_what_is_done_with_tapes_is_done_in_the_order_of_the_readme(folder: Path) -> None:
+    for name in ("night", "mine", "theirs"):
+        shutil.copy(ROOT / SAMPLE, folder / f"{name}.tape.zst")
+    lines = [line for line in commands() if any(f"{name}.tape.zst" in line for name in ("night", "mine")) or "--new-key" in line]
+    ran = {line.split()[1] for line in lines}
+    assert {"verify", "repair", "cut", "diff", "seal"} <= ran
+    for line in lines:
+        # The sample is of another night.
+        words = line.replace("03:12:00", "+5s").replace("03:13:00", "+9s").replace("~", str(folder)).partition("|")[0]
+        result = run(words, folder)
+        assert result.returncode == 0, (line, result.stderr)
+    assert (folder / "night.tape.zst.seal").exists() and (folder / "minute.tape.zst").exists()
+
+
 def test_the_sample_tape_is_whole() -> None:
     command = [sys.executable, "-m", "feedtape", "verify", str(ROOT / SAMPLE)]
     assert subprocess.run(command, capture_output=True, timeout=60, check=False).returncode == 0

@@ -24,7 +24,10 @@ from stage_cli import (
     whole_tape,
 )
 
-COMMANDS = ("watch", "record", "replay", "book", "info", "verify", "cat", "import", "sim", "venues")
+COMMANDS = (
+    *("watch", "record", "replay", "book", "info", "verify", "cat", "import", "sim", "venues"),
+    *("repair", "cut", "merge", "diff", "seal"),
+)
 UNREACHABLE = "ws://127.0.0.1:9"
 
 
