@@ -395,6 +395,26 @@ def test_decoding_is_deferred_while_the_disk_is_behind_and_nothing_is_lost_by_it
     behind.recorder.look()
 
 
+def test_a_writer_that_waits_for_its_disk_puts_nothing_off(tmp_path: Path) -> None:
+    made: list[Gated] = []
+    script = Script(
+        tmp_path / "a.tape.zst",
+        {"digest_ns": 3 * STEP, "keyframe_ns": 5 * STEP},
+        make=lambda path: TapeWriter(path, level=1, buffer=2_000_000, make=gated(made)),
+    ).live(20)
+    made[0].gate.clear()
+    rng = random.Random(5)
+    while script.recorder.writer.filled < DEFER_AT:
+        script.delta()
+        script.take(b"recv.ping", rng.randbytes(15_000))
+    script.delta()
+    assert script.recorder.deferred == 0
+    assert script.session.books[TARGET].book.sequence == script.sequence
+    made[0].gate.set()
+    kinds = [record.kind for record in records_of(script.finish())]
+    assert kinds.count(KEYFRAME) > 20 and kinds.count(DIGEST) > 30
+
+
 def test_a_recorder_that_is_finished_while_it_is_behind_decodes_the_rest(tmp_path: Path) -> None:
     behind = Behind(tmp_path / "a.tape.zst")
     behind.script.live(30)

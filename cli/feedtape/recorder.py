@@ -134,7 +134,7 @@ class Recorder:
         if not self.writer.write(record):
             self._drop(record)
             return ()
-        if self._deferred or self.writer.filled >= DEFER_AT:
+        if self._deferred or (self.writer.filled >= DEFER_AT and not self.writer.patient):
             return self._defer(record)
         return self._interpret(record)
 

@@ -51,7 +51,8 @@ class TapeWriter:
         self.path = path
         self.head = ""
         """Head of the chain: hash over all blocks that are finished."""
-        self._patient = patient
+        self.patient = patient
+        """Whether it waits for the disk, so that nothing ever needs to be put off or dropped."""
         disk = make(path, overwrite)
         self._output = Output(disk, level, buffer)
         self._lines: list[bytes] = []
@@ -109,7 +110,7 @@ class TapeWriter:
         time, kind = record.time, record.kind
         is_frame = kind is RECV or kind in FRAMES
         if self._output.filled >= 1:
-            if self._patient:
+            if self.patient:
                 self._output.wait_for_room()
             elif is_frame:
                 return False
