@@ -401,7 +401,7 @@ def test_an_index_that_lies_loses_nothing_and_is_found_out(tmp_path: Path, chang
         (b"\x1f\x8b\x08" + bytes(100), "is not a tape"),
         (signature().replace(b"tape 2", b"tape 3"), "format 3; this feedtape reads up to 2"),
         (signature().replace(b"tape 2", b"tape 31"), "format 31; this feedtape reads up to 2"),
-        (signature().replace(b"tape 2", b"tape 0"), "format 0; this feedtape reads up to 2"),
+        (signature().replace(b"tape 2", b"tape 0"), "its signature is damaged"),
     ],
 )
 def test_other_files_are_refused_in_one_line(tmp_path: Path, content: bytes, message: str) -> None:

@@ -174,10 +174,18 @@ def check_signature(start: bytes, where: str) -> int:
         raise TapeError(f"{where} is empty")
     if len(header) < _SKIPPABLE.size or _SKIPPABLE.unpack(header)[0] != SIGNATURE_MAGIC or not text.startswith(b"feedtape tape "):
         raise TapeError(f"{where} is not a tape", hint="feedtape import reads other tools' files")
-    version = text.split(b"\n")[0].rpartition(b" ")[2]
-    if not version.isdigit() or not 1 <= int(version) <= FORMAT:
-        raise TapeError(f"{where} is a tape of format {version.decode(errors='replace')}; this feedtape reads up to {FORMAT}")
-    return int(version)
+    version = format_in(start)
+    if version is None or version < 1:
+        raise TapeError(f"{where} begins like a tape, but its signature is damaged", hint=f"feedtape repair {where} -o OUT")
+    if version > FORMAT:
+        raise TapeError(f"{where} is a tape of format {version}; this feedtape reads up to {FORMAT}")
+    return version
+
+
+def format_in(start: bytes) -> int | None:
+    """Return the version that a file's first bytes name; None where they name none."""
+    number = start[_SKIPPABLE.size :].split(b"\n")[0].removeprefix(b"feedtape tape ")
+    return int(number) if number.isdigit() else None
 
 
 def encode_index(blocks: Sequence[Block], start: int, head: str, statistics: dict[str, Any]) -> bytes:

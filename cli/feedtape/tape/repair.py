@@ -15,7 +15,7 @@ from feedtape.errors import TapeError
 from feedtape.model.records import END, HEADER, Record, note
 from feedtape.tape.blocks import BlockSource, Tell
 from feedtape.tape.findings import Findings, Way, read
-from feedtape.tape.format import FORMAT, check_signature, signature
+from feedtape.tape.format import FORMAT, check_signature, format_in, signature
 from feedtape.tape.passage import CHANGED, Passage
 from feedtape.tape.reader import TapeReader
 from feedtape.tape.stretches import OneTape, tapes_in
@@ -218,8 +218,9 @@ def _refuse_newer(wreck: Wreck, source: BlockSource) -> None:
     said = (wreck.found.header or {}).get("format")
     if type(said) is int and said > FORMAT:
         raise TapeError(f"{wreck.path} is a tape of format {said}; this feedtape reads up to {FORMAT}")
-    if said is None and source.read(8, 14) == b"feedtape tape ":
-        check_signature(source.read(0, len(signature())), str(wreck.path))
+    signed = format_in(source.read(0, len(signature())))
+    if said is None and signed is not None and signed > FORMAT:
+        raise TapeError(f"{wreck.path} is a tape of format {signed}; this feedtape reads up to {FORMAT}")
 
 
 def write_repaired(
