@@ -36,7 +36,7 @@ def open_tapes(named: Sequence[Path], *, alone: bool = False) -> "Playback":
     """Return a playback of what a person means; see `tapes_of`."""
     from feedtape.replay.playback import Playback
 
-    return Playback(*tapes_of(named, alone=alone))
+    return Playback(*tapes_of(named, alone=alone), alone=alone)
 
 
 def prepare_seeking(playback: "Playback") -> None:

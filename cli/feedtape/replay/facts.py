@@ -22,7 +22,7 @@ def facts_of(path: Path, *, hashed: bool = False, tell: Tell | None = None) -> d
     Raises:
         TapeError: when it is no tape or cannot be read.
     """
-    with Playback(path) as playback:
+    with Playback(path, alone=True) as playback:
         reader, header = playback.tape.segments[0], playback.header
         cut: str | None = None
         holes = 0

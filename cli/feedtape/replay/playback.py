@@ -24,14 +24,14 @@ class Playback:
         joints_unchecked: those at which something was missing, so that there was nothing to compare.
     """
 
-    def __init__(self, *paths: Path) -> None:
-        """Open a tape, or several segments of one recording.
+    def __init__(self, *paths: Path, alone: bool = False) -> None:
+        """Open a tape, or several segments of one recording, or one of them `alone`.
 
         Raises:
             TapeError: when one is none or cannot be read.
             UsageError: when they are not of one recording.
         """
-        self.tape = TapeSet(paths)
+        self.tape = TapeSet(paths, alone=alone)
         self.session = Session(registry.venue)
         self.header = self.tape.header
         self.joints_proven = self.joints_failed = self.joints_unchecked = 0

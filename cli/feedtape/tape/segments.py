@@ -42,13 +42,14 @@ class Joint(NamedTuple):
 class TapeSet:
     """One tape, or the segments of one recording in their order."""
 
-    def __init__(self, paths: Sequence[Path]) -> None:
-        """Open every file.
+    def __init__(self, paths: Sequence[Path], *, alone: bool = False) -> None:
+        """Open every file; a segment that is taken `alone` lacks nothing by its end.
 
         Raises:
             TapeError: when one is no tape or cannot be read.
             UsageError: when they are not all of one recording.
         """
+        self._alone = alone
         self.segments: list[TapeReader] = []
         self.headers: list[dict[str, Any]] = []
         self.joints: list[Joint] = []
@@ -248,7 +249,7 @@ class TapeSet:
             return last.damage
         if not last.complete:
             return "no end record"
-        return "the segment that follows is missing" if last.end_reason == ROTATED else None
+        return "the segment that follows is missing" if last.end_reason == ROTATED and not self._alone else None
 
 
 def _number(header: dict[str, Any]) -> int:
