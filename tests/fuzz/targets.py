@@ -4,6 +4,7 @@ Only the error that a function promises may come out of it; everything else that
 takes seconds. `run.py` feeds the targets from a fuzzer, `test_corpus.py` from the inputs that are kept.
 """
 
+import contextlib
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
@@ -12,6 +13,7 @@ from functools import partial
 from pathlib import Path
 
 import orjson
+import zstandard
 
 from feedtape.book.digest import digest
 from feedtape.book.ladder import MAX_LEVELS, Book, Ladder
@@ -21,8 +23,14 @@ from feedtape.model.events import BookDelta, BookSnapshot, Event, Trade
 from feedtape.model.records import BODY, CLOSE, ERROR, OPEN, RECV, RECV_BINARY, REQUEST, RESPONSE, STALL, Record, note
 from feedtape.model.secrets import Hidden, authenticates, redact, redact_url
 from feedtape.model.targets import Target
+from feedtape.replay.audit import audit
+from feedtape.replay.facts import facts_of
+from feedtape.replay.playback import Playback
 from feedtape.session import Session
+from feedtape.tape.format import INDEX_MAGIC, SEEK_TABLE_MAGIC, SEEKABLE_MAGIC, signature
 from feedtape.tape.reader import TapeReader
+from feedtape.tape.repair import open_wrecks, write_repaired
+from feedtape.tape.writer import TapeWriter
 from feedtape.ui.output import printable, safe_json
 from feedtape.venues import registry
 from feedtape.venues.contract import LONGEST_NAME, Venue
@@ -266,6 +274,49 @@ def _tape(data: bytes) -> None:
             reader.close()
 
 
+def _tape_of_lines(data: bytes) -> None:
+    """Take the lines as they are into blocks whose checksums are right, which no flipped byte would come through: blocks are
+    apart by an empty line, and what follows `INDEX` is the index."""
+    lines, _, index = data.partition(b"INDEX")
+    blocks = [
+        zstandard.ZstdCompressor(write_checksum=True, write_content_size=False).compress(one) for one in lines.split(b"\n\n")
+    ]
+    tail = b""
+    if index:
+        frame = INDEX_MAGIC.to_bytes(4, "little") + len(index).to_bytes(4, "little") + index
+        entry = len(frame).to_bytes(4, "little") + bytes(4)
+        table = entry + (1).to_bytes(4, "little") + b"\0" + SEEKABLE_MAGIC.to_bytes(4, "little")
+        tail = frame + SEEK_TABLE_MAGIC.to_bytes(4, "little") + len(table).to_bytes(4, "little") + table
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "x.tape.zst"
+        path.write_bytes(signature() + b"".join(blocks) + tail)
+        for use in (_audited, _sought, facts_of, _repaired):
+            with contextlib.suppress(FeedtapeError):
+                use(path)
+
+
+def _audited(path: Path) -> None:
+    with Playback(path) as playback:
+        orjson.dumps(audit(playback).as_json())
+
+
+def _sought(path: Path) -> None:
+    with Playback(path) as playback:
+        playback.run(playback.time("50%"), seek=True)
+        orjson.dumps(playback.session.digests())
+
+
+def _repaired(path: Path) -> None:
+    with path.open("rb") as file:
+        for number, wreck in enumerate(open_wrecks(path, file)):
+            made = path.with_name(f"{number}.tape.zst")
+            write_repaired(wreck, TapeWriter(made), lambda record: None, lambda: {})
+            with TapeReader(made) as reader:
+                for _ in reader.records(chained=True):
+                    pass
+                assert reader.complete and not reader.passage.faults
+
+
 def _of_venues() -> Iterator[tuple[str, Callable[[bytes], None]]]:
     for name in registry.names():
         venue = registry.venue(name)
@@ -282,6 +333,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "secrets": _secrets,
     "session": _session,
     "tape": _tape,
+    "tape-lines": _tape_of_lines,
     "words": _words,
 }
 """Every target by its name, which is also its folder in the corpus; the venues are those of the registry."""

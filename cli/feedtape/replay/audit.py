@@ -66,6 +66,9 @@ class Audit:
             "frames whose connection is unknown": totals.unplaced,
         }
         notes = [f"{number} {what}" for what, number in found.items() if number]
+        first = self.playback.header.get("segment", 1)
+        if len(self.playback.tape.segments) > 1 and first != 1:
+            notes.append(f"the set begins with segment {first}: what was before it is not here")
         if session.unread:
             notes.append("no channel of ours reads: " + ", ".join(f"{number} {name}" for name, number in session.unread.items()))
         for target, keeper in session.books.items():

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from feedtape.errors import TapeError
+from feedtape.errors import TapeError, UsageError
 from feedtape.model.events import Event
 from feedtape.model.records import DAMAGE, HEADER, KEYFRAME, KEYFRAME_PART, Record
 from feedtape.replay.markers import PREFIX, find_marker, markers_of
@@ -111,24 +111,19 @@ class Playback:
                 return False
             if record.kind not in (KEYFRAME, KEYFRAME_PART):
                 raise TapeError(f"{self.tape.segments[start.segment].path}: the index points at something that is no keyframe")
-            state = assembly.add(record)
-            if state is not None:
-                self.session.restore(state)
+            if _restored(self.session, assembly, record):
                 self.session.last = record.time
                 return True
         return False
 
     def _is_joined(self, joint: Assembly, record: Record) -> bool:
         """Hold the keyframe that a segment begins with against the books as they are; return whether it is whole by now."""
-        state = joint.add(record)
-        if state is None:
+        other = Session(registry.venue)
+        if not _restored(other, joint, record):
             return False
         if self.session.has_hole:
             self.joints_unchecked += 1
-            return True
-        other = Session(registry.venue)
-        other.restore(state)
-        if other.digests() == self.session.digests():
+        elif other.digests() == self.session.digests():
             self.joints_proven += 1
         else:
             self.joints_failed += 1
@@ -166,3 +161,20 @@ class Playback:
         if self.contradicted:
             return 5
         return 3 if self.cut is not None or self.tape.holes or self.session.loss_found() else 0
+
+
+def _restored(session: Session, assembly: Assembly, record: Record) -> bool:
+    """Take the next record of a keyframe; return whether the session has all of it now.
+
+    Raises:
+        TapeError: when it is not of the shape that the format says.
+    """
+    try:
+        state = assembly.add(record)
+        if state is not None:
+            session.restore(state)
+    except UsageError as error:
+        raise TapeError(f"{error}; it is of a venue that no installed package reads", hint=error.hint) from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise TapeError(f"the keyframe at {record.time} cannot be read: {type(error).__name__}: {error}") from error
+    return state is not None

@@ -148,6 +148,8 @@ def decode_line(line: bytes) -> Record:
     """
     try:
         time, connection, kind, payload = line.split(b" ", 3)
+        if len(time) != 19 or not time.isdigit() or len(connection) > 19 or not connection.isdigit():
+            raise ValueError("time or connection is no such number")
         if kind == RECV:
             return Record(int(time), int(connection), RECV, payload)
         if kind.endswith(ENCODED):
