@@ -15,13 +15,13 @@ import pytest
 from feedtape.sim.process import launch
 from stage_cli import PROGRAM, TARGET, ask, ended, feedtape, inside, is_one_error, started, until
 
-FAST = ("--sim", "--rate", "50")
+FAST = ("--sim", "--rate", "200")
 
 
 @pytest.fixture
 def exchange() -> Iterator[str]:
     """A simulated exchange that a test can steer."""
-    with launch("binance", symbols=["BTCUSDT"], rate=50) as url:
+    with launch("binance", symbols=["BTCUSDT"], rate=200) as url:
         yield url
 
 
@@ -38,7 +38,7 @@ def begun(path: Path, *words: object) -> subprocess.Popen[bytes]:
 
 def test_segments_are_printed_kept_and_proven_as_one(tmp_path: Path) -> None:
     folder = tmp_path / "tapes"
-    words = ("-d", "6s", "--rotate-every", "1s", "--keep", "3", "--print-files", "-q", "-o", f"{folder}/")
+    words = ("-d", "5s", "--rotate-every", "1s", "--keep", "3", "--print-files", "-q", "-o", f"{folder}/")
     done = feedtape("record", TARGET, *FAST, *words, within_s=60)
     assert done.status == 0, done.err
     printed = [Path(line) for line in done.out.decode().splitlines()]
@@ -134,7 +134,7 @@ def test_a_follower_ends_with_a_recorder_that_is_killed(tmp_path: Path, exchange
 
 def test_two_connections_fill_each_others_holes(tmp_path: Path) -> None:
     path = tmp_path / "a.tape.zst"
-    words = ("--sim", "--rate", "100", "--fault", "drop=0.02", "--connections", "2", "-d", "5s", "-o", path)
+    words = ("--sim", "--rate", "100", "--fault", "drop=0.02", "--connections", "2", "-d", "4s", "-o", path)
     done = feedtape("record", TARGET, *words, within_s=60)
     assert "lane 1   first " in done.err and "lane 2   first " in done.err
     told = inside("verify", path, "--json").json()
@@ -153,7 +153,7 @@ def test_a_full_disk_ends_a_recording_loudly(tmp_path: Path, exchange: str) -> N
         capture_output=True,
         timeout=60,
         check=False,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000)),
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, 30_000)),
     )
     assert done.returncode == 1
     assert b"a.tape.zst cannot be written any further: File too large" in done.stderr
