@@ -372,13 +372,22 @@ def heard(recording: Recording) -> tuple[set[int], list[tuple[int, int]]]:
 def test_what_two_lanes_do_not_lose_at_the_same_place_is_not_lost(venue: str, loss: float, most: int) -> None:
     recording = Recording()
     exchange = SimulatedExchange(venue, symbols=["BTCUSDT"], seed=21, rate=200, faults=["drop=0.000000001"])
-    keepers = recording.session.books
+    keepers, target = recording.session.books, f"{venue}:BTCUSDT"
+    begun: dict[str, int] = {}
+
+    def is_carried_by_both() -> bool:
+        """Both lanes have spoken: before that nobody can know what the other one would have brought."""
+        flows = recording.session._flows
+        trades = target in flows.by_target and len(flows.carriers(target)) == 2
+        return trades and recording.book_is_live and all(len(keeper.carriers) == 2 for keeper in keepers.values())
 
     async def run() -> None:
         async with exchange.serve() as url:
-            feed = recording.feed(url, f"{venue}:BTCUSDT", channels=("book", "trades"), lanes=2)
+            feed = recording.feed(url, target, channels=("book", "trades"), lanes=2)
             async with running(feed):
-                await until(lambda: recording.book_is_live and all(len(keeper.carriers) == 2 for keeper in keepers.values()))
+                await until(is_carried_by_both)
+                flow = recording.session.flows[target]
+                begun.update(number=flow.trade_number or 0, trades=flow.trades, update=keepers[target].book.sequence or 0)
                 exchange.plan.values["drop"] = loss
                 await until(lambda: exchange.log.counts["drop"] > 25)
                 exchange.plan.values["drop"] = 0.0
@@ -389,13 +398,16 @@ def test_what_two_lanes_do_not_lose_at_the_same_place_is_not_lost(venue: str, lo
 
     asyncio.run(run())
     trades, messages = heard(recording)
-    missing = set(range(min(trades), max(trades))) - trades
+    trades = {number for number in trades if number > begun["number"]}
+    messages = [message for message in messages if message[1] > begun["update"]]
+    missing = set(range(begun["number"] + 1, max(trades))) - trades
     holes = sum(start > last for (_, last), (start, _) in itertools.pairwise(messages))
     kinds = [one.kind for one in recording.session.losses]
     assert {fault.connection for fault in exchange.log.faults} == {1, 2}
-    assert kinds.count("gap") == holes and len(kinds) <= most
+    # A hole while a broken book waits may be covered by the snapshot that mends it; the first one never is.
+    assert kinds.count("gap") <= holes and (kinds.count("gap") > 0) == (holes > 0) and len(kinds) <= most
     assert sum(one.missed or 0 for one in recording.session.losses if one.kind == "trades") == len(missing)
-    assert recording.session.flows[f"{venue}:BTCUSDT"].trades == len(trades)
+    assert recording.session.flows[target].trades - begun["trades"] == len(trades)
     assert sum(one.filled for one in recording.session.lanes.values()) > 10
     (keeper,) = keepers.values()
     assert keeper.proof()[0] == "sequence" and keeper.book.sequence == messages[-1][1]

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from feedtape.model.events import Gap, Trade
-from feedtape.model.records import OPEN, STALL, Record, note
+from feedtape.model.records import CLOSE, OPEN, STALL, Record, note
 from feedtape.session import Session
 from feedtape.session.lanes import LaneFacts
 from feedtape.venues import registry
@@ -192,6 +192,33 @@ def test_trades_that_every_lane_lost_are_a_loss_once() -> None:
     lanes.trade(6, 2, 12)
     assert [(one.kind, one.missed) for one in lanes.session.losses] == [("trades", 2)]
     assert lanes.session.flows[target(USDM)].trades == 4
+
+
+def test_a_hole_that_is_open_when_the_recording_ends_is_a_loss_and_the_book_stays_as_it_was() -> None:
+    lanes = Lanes().live()
+    lanes.delta(10, 2, 106, 106)
+    lanes.delta(11, 1, 109, 109)
+    for by in (1, 2):
+        lanes.trade(12, by, 7)
+    lanes.trade(13, 1, 10)
+    before = lanes.session.digests()
+    final = {"code": 1000, "reason": "", "by": "us", "final": True}
+    # The one that is left has passed the hole in the trades itself; of the book it may still bring something.
+    told = [*lanes.feed(20, note(0, CLOSE, final, 2)), *lanes.feed(21, note(0, CLOSE, final, 1))]
+    assert [(event.target, event.kind, event.missed) for event in told] == [(BOOK, "trades", 2), (BOOK, "gap", 2)]
+    assert lanes.session.digests() == before and before[BOOK]["sequence"] == 106
+    assert [(loss.kind, loss.to) for loss in lanes.session.losses] == [("trades", 20 * MS), ("gap", None)]
+    assert lanes.session.flows[BOOK].trades == 2
+
+
+def test_a_recording_that_ends_without_a_hole_loses_nothing() -> None:
+    lanes = Lanes().live()
+    lanes.delta(10, 2, 106, 106)
+    lanes.delta(11, 1, 106, 106)
+    lanes.delta(12, 1, 107, 107)
+    for by in (1, 2):
+        assert lanes.feed(20, note(0, CLOSE, {"code": 1000, "by": "us", "final": True}, by)) == []
+    assert lanes.session.losses == []
 
 
 def test_a_lane_that_goes_leaves_its_holes_to_be_told() -> None:

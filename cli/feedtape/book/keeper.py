@@ -255,6 +255,17 @@ class BookKeeper:
             return self._leave_merge(connection, recv, why, relieved_by)
         return self._leave_to_standby(recv, why, relieved_by)
 
+    def end(self, connection: int, recv: int) -> Sequence[Event]:
+        """Note that the recording ends on a connection. A hole that nobody can fill now is told, and the book stays as it was."""
+        merge, rule, chain = self._merge, self.integrity.sequence, self._chain
+        if merge is None or merge.lanes.pop(connection, None) is None or merge.lanes or not merge.aside:
+            return ()
+        missed = None if rule is None or chain is None else rule.missed(chain, merge.aside[0].item)
+        self.counters.gaps += 1
+        self.counters.missed = min(self.counters.missed + (missed or 0), MOST)
+        why = f"the recording ends before what follows update {chain} came"
+        return (Gap(self.target, recv, None, "gap", self.last_recv, missed, why),)
+
     def outlive(self, connection: int, recv: int, why: str) -> Sequence[Event]:
         """Note that the recording of a connection ends where others go on: nothing is lost by that.
 

@@ -116,6 +116,10 @@ class Books:
                 self._want(keeper)
         return known
 
+    def end(self, connection: int, recv: int) -> list[Event]:
+        """Note that the recording ends on a connection; see `BookKeeper.end`."""
+        return [event for keeper in self.by_target.values() for event in keeper.end(connection, recv)]
+
     def outlive(self, connection: int, recv: int) -> list[Event]:
         """Note that the recording of a connection ends where others go on; see `BookKeeper.outlive`."""
         why = f"the recording of connection {connection} ends"

@@ -157,6 +157,10 @@ class Flows:
                 flow.trade_source = 0
         return known
 
+    def end(self, connection: int, recv: int) -> list[Event]:
+        """Note that the recording ends on a connection: what is kept aside behind a hole is taken, and the hole told."""
+        return self.leave(connection, recv) if any(connection in merge.lanes for merge in self._merges.values()) else []
+
     def forget_numbers(self, target: str) -> None:
         """Let the next trade begin anew, whatever its number: what is missing before it is told by somebody else."""
         self.by_target[target].trade_number = None

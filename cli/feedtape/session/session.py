@@ -378,7 +378,8 @@ class Session:
             if fields.get("outlived"):
                 return self._outlived(record)
             self._end_stall(record.connection, record.time)
-            return ()
+            ended = self._flows.end(record.connection, record.time) + self._books.end(record.connection, record.time)
+            return self._note_all(ended)
         known = self._flows.leave(record.connection, record.time)
         why = f"connection {record.connection} closed by {fields.get('by', '?')}"
         code = fields.get("code")
