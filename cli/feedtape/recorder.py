@@ -169,9 +169,10 @@ class Recorder:
             # A feed that has fallen silent must not keep it waiting.
             self._tell_dropped()
         if self.writer.level != self._level:
+            why = "the disk was behind" if self.writer.level < self._level else "the disk is in time again"
             self._level = self.writer.level
             self._write(note(self._last, LEVEL, {"level": self._level, "waiting": self.writer.waiting}))
-            self.say(f"the disk is {'behind' if filled > RELAXED_AT else 'in time again'}: compressing at level {self._level}")
+            self.say(f"{why}: compressing at level {self._level}")
         if filled >= ALARM_AT and not self._alarmed:
             self.say(f"THE DISK IS BEHIND: {filled:.0%} of the buffer waits for it; when it is full, frames are dropped here")
         self._alarmed = filled >= ALARM_AT or (self._alarmed and filled > RELAXED_AT)
