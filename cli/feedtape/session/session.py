@@ -530,7 +530,7 @@ class Session:
         return self._note_all(self._books.mend(saved["books"], record.time))
 
     def _adopt(self, record: Record) -> Sequence[Event]:
-        """Take over what another tape had when it began, or behind a hole, as far as this session has it not."""
+        """Take over what another tape had when it began, or behind a hole, as far as it is not known here."""
         saved = record.json()
         lanes = saved.get("lanes", {}).get("of", {})
         for number, name in saved["connections"].items():
