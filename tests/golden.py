@@ -8,9 +8,22 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
 import orjson
 
-from feedtape.model.events import BookDelta, BookSnapshot, Derivative, Event, Levels, Quote, Trade
+from feedtape.errors import BadFrame
+from feedtape.model.events import (
+    BookDelta,
+    BookSnapshot,
+    Derivative,
+    Event,
+    Levels,
+    Liquidation,
+    OptionSummary,
+    Quote,
+    Trade,
+)
+from feedtape.venues.contract import Venue
 
 Normal = dict[str, Any]
 """One normalised event: texts, exact decimals, ms since 1970."""
@@ -44,7 +57,7 @@ def _theirs(event: dict[str, Any]) -> Normal:
             continue
         if name in ("bids", "asks"):
             value = {_exact(level["price"]): _exact(level["amount"]) for level in value}
-        elif name in ("timestamp", "fundingTimestamp"):
+        elif name in ("timestamp", "fundingTimestamp", "expirationDate"):
             value = None if value is None else _ms(value)
         elif type(value) in (int, float):
             value = _exact(value)
@@ -84,7 +97,66 @@ def ours(event: Event, merged: Derivative | None) -> Normal | None:
             return (
                 {"type": "derivative_ticker"} | said | {n: _number(t) for n, t in facts.items()} | {"fundingTimestamp": funding}
             )
+        case Liquidation():
+            told = {"price": Decimal(event.price), "amount": Decimal(event.size), "side": event.side, "id": event.id}
+            return {"type": "liquidation"} | said | told
+        case OptionSummary():
+            words: Normal = {"optionType": event.option, "underlyingIndex": event.underlying_name}
+            words |= {"expirationDate": None if event.expiry is None else event.expiry // 1_000_000}
+            return {"type": "option_summary"} | said | words | {n: _number(getattr(event, t)) for n, t in _SUMMARY.items()}
     return None
+
+
+_SUMMARY = {
+    "strikePrice": "strike",
+    "bestBidPrice": "bid",
+    "bestBidAmount": "bid_size",
+    "bestBidIV": "bid_iv",
+    "bestAskPrice": "ask",
+    "bestAskAmount": "ask_size",
+    "bestAskIV": "ask_iv",
+    "lastPrice": "last",
+    "openInterest": "open_interest",
+    "markPrice": "mark",
+    "markIV": "mark_iv",
+    "delta": "delta",
+    "gamma": "gamma",
+    "vega": "vega",
+    "theta": "theta",
+    "rho": "rho",
+    "underlyingPrice": "underlying",
+}
+
+
+def compared(path: Path, venue: type[Venue]) -> list[tuple[list[Normal], list[Normal]]]:
+    """What they expect and what we say, message by message.
+
+    Each message is read by the first of a venue's decoders, the current one and those before it, that can read it; `ours` of a
+    derivative is what was said of it so far, as theirs is.
+    """
+    versions = [version().conversation() for version in (venue, *venue.earlier)]
+    merged: dict[str, Derivative] = {}
+    pairs = []
+    for message in messages(path):
+        found = []
+        for event in _read(versions, message):
+            if isinstance(event, Derivative):
+                said = {name: value for name, value in msgspec.structs.asdict(event).items() if value is not None}
+                merged[event.target] = msgspec.structs.replace(merged.get(event.target, event), **said)
+            normal = ours(event, merged.get(event.target))
+            if normal is not None:
+                found.append(normal)
+        pairs.append((message.expected, found))
+    return pairs
+
+
+def _read(versions: list[Any], message: Message) -> list[Event]:
+    for version in versions:
+        try:
+            return list(version.decode(message.payload, message.recv))
+        except BadFrame:
+            continue
+    return []
 
 
 def _number(text: str | None) -> Decimal | None:

@@ -5,7 +5,7 @@ import pytest
 
 from feedtape.model.events import Gap
 from feedtape.model.records import BODY, CLOSE, ERROR, OPEN, RECV, REQUEST, RESPONSE, STALL, Record, note
-from feedtape.session import Session, books, session
+from feedtape.session import Session, books, conversations, exchanges
 from feedtape.venues import registry
 from feedtape.venues.contract import DEEPEST, is_too_deep
 
@@ -35,7 +35,8 @@ def test_books_beyond_the_limit_are_counted_and_told_once(monkeypatch: pytest.Mo
 
 
 def test_connections_exchanges_and_stalls_are_not_remembered_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "CONNECTIONS_TRACKED", 5)
+    monkeypatch.setattr(conversations, "TRACKED", 5)
+    monkeypatch.setattr(exchanges, "TRACKED", 5)
     one = Session(registry.venue)
     for number in range(1, 50):
         one.feed(note(1, OPEN, {"venue": "binance", "url": None}, number))

@@ -19,6 +19,7 @@ class Sum:
     """A toy checksum: the best sizes, written one after another."""
 
     covers = 2
+    of_orders = False
 
     def of(self, bids: Levels, asks: Levels) -> int:
         return int("".join(size for _, size in [*bids, *asks]) or 0)

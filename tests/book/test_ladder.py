@@ -91,7 +91,7 @@ def test_a_snapshot_with_a_price_that_is_none_is_refused_even_at_size_zero() -> 
 
 
 @pytest.mark.parametrize(
-    "level", [("abc", "1"), ("1", "abc"), ("-1", "1"), ("1", "-1"), ("1e3", "1"), ("1", ""), ("", "0"), ("NaN", "1")]
+    "level", [("abc", "1"), ("1", "abc"), ("--1", "1"), ("1", "-1"), ("1e40", "1"), ("1", ""), ("", "0"), ("NaN", "1")]
 )
 @pytest.mark.parametrize("side", ["bids", "asks"])
 def test_levels_that_are_no_decimals_are_refused(level: tuple[str, str], side: str) -> None:
@@ -101,6 +101,18 @@ def test_levels_that_are_no_decimals_are_refused(level: tuple[str, str], side: s
     if level != ("", "0"):  # see the test above
         with pytest.raises(BadFrame):
             Book().replace(bids, asks, 1)
+
+
+def test_spreads_trade_below_zero() -> None:
+    book = Book()
+    book.update([("-1.5", "1"), ("-0.5", "2"), ("-2", "3")], [("-0.25", "1"), ("0", "4"), ("0.5", "1")])
+    assert [price for price, _ in book.bids.top()] == ["-0.5", "-1.5", "-2"]
+    assert [price for price, _ in book.asks.top()] == ["-0.25", "0", "0.5"]
+    assert not book.crossed()
+    assert book.update([("-0.50", "0")], [("-0", "0")]) == 0
+    assert [price for price, _ in book.asks.top()] == ["-0.25", "0.5"]
+    book.update([("-0.25", "1")], [])
+    assert book.crossed()
 
 
 @pytest.mark.parametrize("levels", [[("1",)], [("1", "2", "3")], [5], [None], [(1, 2)], [("1", None)]])

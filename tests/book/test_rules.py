@@ -110,6 +110,7 @@ def test_numbers_that_are_missing_prove_nothing(rule: SequenceRule) -> None:
 def test_the_grade_is_the_best_that_can_be_proven() -> None:
     class Sum:
         covers = 1
+        of_orders = False
 
         def of(self, bids: object, asks: object) -> int:
             return 0

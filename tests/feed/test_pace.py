@@ -6,14 +6,15 @@ import pytest
 
 from feed.stage import Hand
 from feedtape.feed.clock import Clock
-from feedtape.feed.pace import Attempts, Backoff, Spacing, WeightBudget
+from feedtape.feed.pace import Backoff, Messages, WeightBudget, Window
+from feedtape.venues.contract import Rate
 
 
 def test_messages_are_spaced_evenly_below_the_limit() -> None:
     hand, sent = Hand(), []
 
     async def run() -> None:
-        spacing = Spacing(5, now=hand.now, sleep=hand.sleep)
+        spacing = Messages([Rate(5, 1)], now=hand.now, sleep=hand.sleep)
         for _ in range(10):
             await spacing.wait()
             sent.append(hand.time)
@@ -27,7 +28,7 @@ def test_connection_attempts_stay_below_the_window() -> None:
     hand, made = Hand(), []
 
     async def run() -> None:
-        attempts = Attempts(10, 300, now=hand.now, sleep=hand.sleep)
+        attempts = Window(Rate(10, 300), 0.8, now=hand.now, sleep=hand.sleep)
         for _ in range(25):
             await attempts.wait()
             made.append(hand.time)
@@ -42,7 +43,7 @@ def test_weight_is_spent_within_the_minute() -> None:
     hand, made = Hand(), []
 
     async def run() -> None:
-        budget = WeightBudget(1000, now=hand.now, sleep=hand.sleep)
+        budget = WeightBudget(Rate(1000, 60), now=hand.now, sleep=hand.sleep)
         for _ in range(4):
             await budget.spend(250)
             made.append(hand.time - 1000)
@@ -55,7 +56,7 @@ def test_weight_that_others_used_is_learned_from_the_venue() -> None:
     hand = Hand()
 
     async def run() -> None:
-        budget = WeightBudget(1000, now=hand.now, sleep=hand.sleep)
+        budget = WeightBudget(Rate(1000, 60), now=hand.now, sleep=hand.sleep)
         await budget.spend(100)
         budget.learn(790)
         budget.learn(50)
@@ -71,7 +72,7 @@ def test_a_request_heavier_than_the_budget_is_sent_alone() -> None:
     hand = Hand()
 
     async def run() -> None:
-        budget = WeightBudget(100, now=hand.now, sleep=hand.sleep)
+        budget = WeightBudget(Rate(100, 60), now=hand.now, sleep=hand.sleep)
         await budget.spend(5000)
         await budget.spend(5000)
 
@@ -83,7 +84,7 @@ def test_a_pause_stops_everything() -> None:
     hand = Hand()
 
     async def run() -> None:
-        budget = WeightBudget(1000, now=hand.now, sleep=hand.sleep)
+        budget = WeightBudget(Rate(1000, 60), now=hand.now, sleep=hand.sleep)
         budget.pause(120)
         budget.pause(5)
         assert budget.paused_s == 120

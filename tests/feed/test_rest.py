@@ -15,7 +15,7 @@ from feedtape.feed.pace import Backoff, WeightBudget
 from feedtape.feed.rest import Rest, retry_after_s
 from feedtape.model.records import BODY, ERROR, REQUEST, RESPONSE
 from feedtape.venues import registry
-from feedtape.venues.contract import Request
+from feedtape.venues.contract import Rate, Request
 
 DEPTH = Request("/api/v3/depth?symbol=BTCUSDT&limit=5000", 250)
 OPEN_INTEREST = Request("/x/openInterest?symbol=BTCUSDT", 1)
@@ -29,7 +29,7 @@ class Desk:
         self.hand = Hand()
         self.asked: list[float] = []
         self.numbers = iter(range(1, 100))
-        self.budget = WeightBudget(6000, now=self.hand.now, sleep=self.hand.sleep)
+        self.budget = WeightBudget(Rate(6000, 60), now=self.hand.now, sleep=self.hand.sleep)
         self._answer = answer
 
     def _handle(self, request: httpx.Request) -> httpx.Response:

@@ -5,6 +5,7 @@ takes seconds. `run.py` feeds the targets from a fuzzer, `test_corpus.py` from t
 """
 
 import contextlib
+import re
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
@@ -18,7 +19,7 @@ import zstandard
 from feedtape.book.digest import digest
 from feedtape.book.ladder import MAX_LEVELS, Book, Ladder
 from feedtape.errors import BadFrame, FeedtapeError
-from feedtape.model.decimals import KEYS, SCALE, ZERO, canonical, checked
+from feedtape.model.decimals import KEYS, SCALE, ZERO, canonical, checked, plain
 from feedtape.model.events import BookDelta, BookSnapshot, Event, Trade
 from feedtape.model.records import BODY, CLOSE, ERROR, OPEN, RECV, RECV_BINARY, REQUEST, RESPONSE, STALL, Record, note
 from feedtape.model.secrets import Hidden, authenticates, redact, redact_url
@@ -33,9 +34,10 @@ from feedtape.tape.repair import open_wrecks, write_repaired
 from feedtape.tape.writer import TapeWriter
 from feedtape.ui.output import printable, safe_json
 from feedtape.venues import registry
-from feedtape.venues.contract import LONGEST_NAME, Venue
+from feedtape.venues.contract import LONGEST_NAME, Request, Venue
 
 _STEERING = {chr(code) for code in (*range(0x20), 0x7F, *range(0x80, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A))}
+_EXPONENT = re.compile(r"[0-9]+(\.[0-9]+)?[eE][+-]?[0-9]{1,2}", re.ASCII)
 RECV_NS = 1_723_161_255_030_314_667
 
 
@@ -64,7 +66,7 @@ def _keep_book(events: Sequence[Event]) -> None:
 
 def _decode(venue: Venue, data: bytes) -> None:
     try:
-        events = venue.decode(data, RECV_NS)
+        events = venue.conversation().decode(data, RECV_NS)
     except BadFrame as error:
         assert str(error)
         again = None
@@ -75,14 +77,14 @@ def _decode(venue: Venue, data: bytes) -> None:
     # What was seen before does not decide how a frame is read.
     fresh = type(venue)()
     try:
-        assert list(fresh.decode(data, RECV_NS)) == again
+        assert list(fresh.conversation().decode(data, RECV_NS)) == again
     except BadFrame:
         assert again is None
 
 
 def _binary(venue: Venue, data: bytes) -> None:
     try:
-        _check_events(venue.decode_binary(data, RECV_NS))
+        _check_events(venue.conversation().decode_binary(data, RECV_NS))
     except BadFrame:
         return
 
@@ -91,12 +93,12 @@ def _body(venue: Venue, data: bytes) -> None:
     """The first line is path and query, the rest the body; a first line that is none stands for a snapshot's path."""
     path, _, body = data.partition(b"\n")
     request = venue.snapshot_request(venue.example)
-    paths = [path.decode("latin-1")]
+    requests = [Request(path.decode("latin-1"))]
     if not path.startswith(b"/"):
-        paths = [request.path] if request is not None else ["/"]
-        paths += [poll.path for poll, _ in venue.polls(venue.example, venue.channels)]
+        requests = [request] if request is not None else [Request("/")]
+        requests += [poll for poll, _ in venue.polls(venue.example, venue.channels)]
         body = data
-    for one in paths:
+    for one in requests:
         try:
             events = venue.decode_body(one, body, RECV_NS)
         except BadFrame:
@@ -106,13 +108,14 @@ def _body(venue: Venue, data: bytes) -> None:
 
 
 def _instruments(venue: Venue, data: bytes) -> None:
-    try:
-        found = venue.instruments(data)
-    except BadFrame:
-        return
-    for one in found:
-        assert 0 < len(one.symbol) <= LONGEST_NAME
-        orjson.dumps(one.as_json())
+    for request in venue.instruments_requests():
+        try:
+            page = venue.instruments(request, data)
+        except BadFrame:
+            continue
+        for one in page.instruments:
+            assert 0 < len(one.symbol) <= LONGEST_NAME
+            orjson.dumps(one.as_json())
 
 
 def _check_side(side: Ladder) -> None:
@@ -177,10 +180,11 @@ def _decimals(data: bytes) -> None:
         except BadFrame:
             assert not _is_plain(text)
             continue
-        assert _is_plain(text)
+        assert _is_plain(text) or _EXPONENT.fullmatch(text)
         number = Decimal(text)
         assert key == Fraction(text) * 10**SCALE and zero == (not number)
-        assert Decimal(canonical(text)) == number and checked(text) == text
+        assert Decimal(canonical(text)) == number == Decimal(plain(text)) and _is_plain(plain(text))
+        assert not _is_plain(text) or checked(text) == plain(text) == text
 
 
 _SESSION_KINDS = (RECV, OPEN, CLOSE, BODY, REQUEST, RESPONSE, ERROR, STALL, RECV_BINARY)

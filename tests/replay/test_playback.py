@@ -14,6 +14,7 @@ from feedtape.replay.facts import facts_of
 from feedtape.replay.playback import Playback
 from feedtape.session import Session
 from feedtape.tape.reader import TapeReader
+from feedtape.venues import registry
 from stage_cli import START, STEP, TARGET, Script, eventful, played, records_of, whole_tape
 
 SECOND = 10**9
@@ -64,7 +65,7 @@ def test_a_keyframe_holds_what_a_replay_has_at_its_place(tape: Path) -> None:
             saved = record.json()
             for name in ("digests_matched", "digests_failed"):
                 del saved["totals"][name]
-            restored = Session(playback.session._resolve)
+            restored = Session(registry.venue)
             restored.restore(record.json())
             assert state(restored) == state(playback.session)
             assert saved.keys() == state(playback.session).keys()

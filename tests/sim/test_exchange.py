@@ -16,12 +16,12 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosedError, ConnectionClosedOK, InvalidStatus
 
 from feedtape.errors import UsageError
-from feedtape.sim.dialect import DIALECTS, Desk, load_dialect
+from feedtape.sim.dialect import Desk, load_dialect
 from feedtape.sim.exchange import SimulatedExchange
 from feedtape.sim.listing import open_listing
 from sim.naive import BOOK_TARGETS, DEPTH_PATHS, SYMBOLS, NaiveBook, answer, ask, data, get, opened, run
 
-VENUES = list(DIALECTS)
+VENUES = ["binance", "binance-usdm", "binance-coinm"]
 
 
 def payloads(venue: str, stream: str) -> Iterator[Any]:

@@ -21,6 +21,7 @@ from feedtape.model.events import (
     Unread,
 )
 from feedtape.venues import registry
+from feedtape.venues.contract import Request
 from venues.binance_frames import (
     COINM,
     FUTURES,
@@ -182,7 +183,7 @@ def test_an_open_interest_by_rest_and_wrapped(venue: str) -> None:
     expected = Derivative(target(venue), RECV_NS, None, open_interest="26286.181")
     assert decoded(venue, on(venue, "openInterest", told)) == [expected]
     request, _ = registry.venue(venue).polls(SYMBOLS[venue], ["derivatives"])[0]
-    [event] = registry.venue(venue).decode_body(request.path, orjson.dumps(told | {"time": MS}), RECV_NS)
+    [event] = registry.venue(venue).decode_body(request, orjson.dumps(told | {"time": MS}), RECV_NS)
     assert event == Derivative(target(venue), RECV_NS, NS, open_interest="26286.181")
 
 
@@ -274,7 +275,6 @@ MALFORMED: dict[str, bytes] = {
     "level of one": on(USDM, "depth@100ms", depth(USDM, 1, 2, 0, [["1.5"]])),
     "level of three": on(USDM, "depth@100ms", depth(USDM, 1, 2, 0, [["1.5", "1", "1"]])),
     "levels are an object": on(USDM, "depth@100ms", depth(USDM, 1, 2) | {"b": {}}),
-    "price with an exponent": on(USDM, "trade", trade(USDM, 7, p="6e4")),
     "negative price": on(USDM, "trade", trade(USDM, 7, p="-1")),
     "price NaN": on(USDM, "bookTicker", quote(USDM, b="NaN")),
     "size empty": on(USDM, "bookTicker", quote(USDM, A="")),
@@ -340,7 +340,7 @@ def test_a_bad_frame_spoils_nothing_for_the_next_one(venue: str) -> None:
 def test_a_rest_snapshot_serves_every_channel_of_its_symbol(venue: str) -> None:
     request = registry.venue(venue).snapshot_request(SYMBOLS[venue])
     assert request is not None
-    [event] = registry.venue(venue).decode_body(request.path, orjson.dumps(rest(venue, 160)), RECV_NS)
+    [event] = registry.venue(venue).decode_body(request, orjson.dumps(rest(venue, 160)), RECV_NS)
     time = None if venue == SPOT else NS
     assert event == BookSnapshot(target(venue), RECV_NS, time, "", [("60000.00", "3.000")], [("60000.20", "5.000")], 160)
 
@@ -349,10 +349,10 @@ def test_a_rest_snapshot_serves_every_channel_of_its_symbol(venue: str) -> None:
 @pytest.mark.parametrize("body", [b"", b"{}", b"[]", b"<html>", b'{"lastUpdateId":"1","bids":[],"asks":[]}', b"[" * 100_000])
 def test_a_body_that_is_no_snapshot_is_a_bad_frame(venue: str, body: bytes) -> None:
     with pytest.raises(BadFrame):
-        registry.venue(venue).decode_body("/api/v3/depth?symbol=BTCUSDT", body, RECV_NS)
+        registry.venue(venue).decode_body(Request("/api/v3/depth?symbol=BTCUSDT"), body, RECV_NS)
 
 
 @each
 def test_bodies_of_other_requests_say_nothing(venue: str) -> None:
     for path in ("/api/v3/time", "/api/v3/depth", "/"):
-        assert list(registry.venue(venue).decode_body(path, b"{}", RECV_NS)) == []
+        assert list(registry.venue(venue).decode_body(Request(path), b"{}", RECV_NS)) == []

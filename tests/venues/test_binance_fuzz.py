@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from feedtape.errors import BadFrame
 from feedtape.model.events import Event
 from feedtape.venues import registry
+from feedtape.venues.contract import Request
 from venues.binance_frames import COINM, RECV_NS, SPOT, USDM, VENUES, every_frame
 
 FRAMES = {venue: every_frame(venue) for venue in VENUES}
@@ -61,8 +62,8 @@ def test_anything_is_read_or_refused(payload: bytes) -> None:
     for venue in VENUES:
         for read in (
             lambda: registry.venue(venue).decode(payload, RECV_NS),  # noqa: B023
-            lambda: registry.venue(venue).decode_body("/x/depth?symbol=BTCUSDT", payload, RECV_NS),  # noqa: B023
-            lambda: registry.venue(venue).instruments(payload),  # noqa: B023
+            lambda: registry.venue(venue).decode_body(Request("/x/depth?symbol=BTCUSDT"), payload, RECV_NS),  # noqa: B023
+            lambda: registry.venue(venue).instruments(Request("/"), payload),  # noqa: B023
         ):
             try:
                 read()

@@ -22,9 +22,10 @@ import msgspec
 from feedtape.book.digest import digest
 from feedtape.book.ladder import Book
 from feedtape.book.lanes import Merge, Repeated, Tally, Uncounted
-from feedtape.book.rules import Integrity, Verdict, start_of
+from feedtape.book.orders import Orders, as_orders
+from feedtape.book.rules import Checksum, Integrity, Verdict, start_of
 from feedtape.errors import BadFrame
-from feedtape.model.events import BookDelta, BookSnapshot, Event, Gap, Resync
+from feedtape.model.events import BookChecksum, BookDelta, BookSnapshot, Event, Gap, Levels, Resync
 
 MOST: Final = 2**63 - 1
 """Where counters end: ids that jump to and fro would else make a number that no keyframe can hold."""
@@ -35,7 +36,7 @@ WAITING_LIMIT = 20_000
 
 
 def _weight(delta: BookDelta) -> int:
-    return len(delta.bids) + len(delta.asks)
+    return len(delta.bids) + len(delta.asks) + len(delta.orders or ())
 
 
 class State(enum.StrEnum):
@@ -69,9 +70,12 @@ class BookKeeper:
 
     __slots__ = (
         "_chain",
+        "_checked",
         "_held",
         "_joined",
         "_merge",
+        "_orders",
+        "_passed",
         "_standbys",
         "_tally",
         "_waiting",
@@ -111,6 +115,11 @@ class BookKeeper:
         """Last update of the last delta of the source: every delta is judged against it, joined to a snapshot or not."""
         self._joined = False
         """Whether a delta has continued the snapshot that the book began with; never of a book that is not live."""
+        self._checked = False
+        """Whether a checksum of the venue's has matched since the snapshot."""
+        self._orders: Orders | None = Orders() if integrity.by_order else None
+        self._passed = False
+        """Whether deltas went by that only a snapshot, which the stream itself should have brought, could have made use of."""
         self._waiting: deque[BookDelta] = deque()
         self._waiting_levels = 0
         self._held: BookSnapshot | None = None
@@ -121,10 +130,36 @@ class BookKeeper:
         """Keepers of the other connections, where they cannot be merged."""
         self._tally = tally or Uncounted()
 
+    def follow(self, channel: str, integrity: Integrity) -> None:
+        """Take the stream of the book, where it was not known when the book began."""
+        self.channel, self.integrity = channel, integrity
+        self._orders = Orders() if integrity.by_order else None
+
     @property
     def wants_snapshot(self) -> bool:
         """Whether a REST snapshot would help now: there are deltas to join it with."""
         return self.state is not State.LIVE and self.integrity.snapshot == "rest" and bool(self._waiting)
+
+    @property
+    def wants_stream(self) -> list[int]:
+        """The connections whose stream must begin anew, with a snapshot, for this book to be whole there."""
+        if self.integrity.snapshot != "stream":
+            return []
+        wanting = [number for number, keeper in self._standbys.items() if keeper.wants_stream]
+        if self.source is not None and (self.state is State.BROKEN or self._passed):
+            wanting.append(self.source)
+        return wanting
+
+    def snapshots_on(self, connection: int) -> int:
+        """How many snapshots a connection has brought, as far as it is or stands by for this book."""
+        keeper = self if self.source == connection else self._standbys.get(connection)
+        return 0 if keeper is None else keeper.counters.snapshots
+
+    @property
+    def weight(self) -> int:
+        """How much the book holds, in levels and orders."""
+        orders = 0 if self._orders is None else len(self._orders)
+        return len(self.book.bids) + len(self.book.asks) + orders
 
     @property
     def is_live(self) -> bool:
@@ -144,10 +179,19 @@ class BookKeeper:
             return "broken", self.reason
         if self.state is State.SYNCING:
             return "unprovable", self.reason
-        grade = self.integrity.proof
-        if grade == "unprovable":
-            return grade, self.integrity.unprovable
-        return grade, self.reason
+        integrity = self.integrity
+        if integrity.checksum is not None and self._checked:
+            what = "orders" if integrity.checksum.of_orders else "levels"
+            covers = f"the venue's checksum covers the best {integrity.checksum.covers} {what}"
+            chained = integrity.sequence is not None or integrity.counted
+            return "checksum", f"{covers}; {self.reason}" if chained else covers
+        if integrity.unprovable:
+            return "unprovable", integrity.unprovable
+        if integrity.sequence is None and not integrity.counted:
+            return "unprovable", "no checksum has come since the snapshot"
+        if self.book.sequence is None and not integrity.counted:
+            return "unprovable", "the messages carry no numbers"
+        return "sequence", self.reason
 
     def digest(self) -> str | None:
         """Return the digest of the book's state; None while there is no state to speak of."""
@@ -179,6 +223,10 @@ class BookKeeper:
     def _follow(self, delta: BookDelta) -> Sequence[Event]:
         """Take a delta that continues the chain."""
         rule = self.integrity.sequence
+        if self.state is not State.LIVE and self.integrity.snapshot != "rest":
+            # Only the stream's next snapshot helps, and it holds all that was said before it.
+            self._passed = True
+            return ()
         self._chain = delta.last
         self.last_recv = delta.recv
         if self.state is not State.LIVE:
@@ -197,8 +245,9 @@ class BookKeeper:
         rule, chain = self.integrity.sequence, self._chain
         missed = None if rule is None or chain is None else rule.missed(chain, delta)
         gap = self.break_off(kind, recv, missed, why or f"update {chain} is not followed by the next one")
-        self._chain = delta.last
-        self._wait(delta)
+        if self.integrity.snapshot == "rest":
+            self._chain = delta.last
+            self._wait(delta)
         return gap
 
     def take_snapshot(self, snapshot: BookSnapshot, connection: int) -> Sequence[Event] | None:
@@ -217,6 +266,10 @@ class BookKeeper:
             self.last_recv = snapshot.recv
             self.counters.updates += self.integrity.snapshot == "full"
             return self._or_relieved(self._become(snapshot), snapshot.recv)
+        if snapshot.channel and self._merge is None:
+            # A stream that is joined with REST snapshots, and sends one of its own all the same, begins anew with it.
+            self.source, self._chain, self.last_recv = connection, snapshot.sequence, snapshot.recv
+            return self._become(snapshot)
         if self.state is State.LIVE:
             return ()
         waiting, rule = self._waiting, self.integrity.sequence
@@ -232,6 +285,9 @@ class BookKeeper:
                 self.counters.snapshots_too_old += 1
                 return ()
             contained += 1
+        if rule.needs_overlap and not contained:
+            self.counters.snapshots_too_old += 1
+            return ()
         # What waits is an unbroken chain, checked when it began to wait: after the first, each delta continues the book.
         joining = list(waiting)[contained:]
         events = list(self._become(snapshot))
@@ -241,6 +297,18 @@ class BookKeeper:
             self._joined = True
             events.extend(self._apply(delta))
         return [*events, *self._catch_up(snapshot.recv)]
+
+    def take_checksum(self, event: BookChecksum, connection: int) -> Sequence[Event] | None:
+        """Compare the book with a checksum that came by itself. None tells that it is of a connection that only stands by."""
+        if self.source != connection:
+            keeper = self._standbys.get(connection)
+            if keeper is not None:
+                keeper.take_checksum(event, connection)
+            return None
+        if not self.is_live:
+            return ()
+        known = self._check(event.checksum, event.recv)
+        return self._or_relieved(known, event.recv) if known else known
 
     def leave(self, connection: int, recv: int, why: str, *, relieved_by: int | None = None) -> Sequence[Event]:
         """Note that a connection is gone. The book goes on with what others bring if that joins, and breaks otherwise.
@@ -265,6 +333,16 @@ class BookKeeper:
         self.counters.missed = min(self.counters.missed + (missed or 0), MOST)
         why = f"the recording ends before what follows update {chain} came"
         return (Gap(self.target, recv, None, "gap", self.last_recv, missed, why),)
+
+    def lose(self, connections: Sequence[int] | None, kind: str, recv: int, why: str) -> Sequence[Event]:
+        """Note that something is missing on connections (None: on any), nobody knows what: break what may have lost by it."""
+        for number in [*self._standbys] if connections is None else connections:
+            keeper = self._standbys.get(number)
+            if keeper is not None:
+                keeper.break_off(kind, recv, None, why)
+        if connections is not None and not (self.carriers and all(one in connections for one in self.carriers)):
+            return ()
+        return self._or_relieved((self.break_off(kind, recv, None, why),), recv)
 
     def outlive(self, connection: int, recv: int, why: str) -> Sequence[Event]:
         """Note that the recording of a connection ends where others go on: nothing is lost by that.
@@ -426,9 +504,13 @@ class BookKeeper:
         if relief is not None:
             return self._adopt(relief, recv)
         known: Sequence[Event] = ()
-        if relieved_by is None or self._standbys or not self.is_live:
+        # A book that is broken already loses nothing more.
+        if self.state is not State.BROKEN and (relieved_by is None or self._standbys or not self.is_live):
             known = (self.break_off("disconnect", recv, None, why),)
         self._chain, self._joined = None, False
+        # What waits is of the connection that is gone: nothing links it to what another one will say.
+        self._waiting.clear()
+        self._waiting_levels = 0
         self.source = next(iter(self._standbys), relieved_by)
         self._standbys.pop(self.source or 0, None)
         return known
@@ -437,7 +519,8 @@ class BookKeeper:
         """Take over the book of a connection that stood by."""
         other, was_broken = self._standbys.pop(connection), self.state is State.BROKEN
         self.source, self.book, self.state, self.reason = connection, other.book, other.state, other.reason
-        self._chain, self._joined = other._chain, other._joined
+        self._chain, self._joined, self._checked = other._chain, other._joined, other._checked
+        self._orders, self._passed = other._orders, other._passed
         self.last_recv, self.last_time = other.last_recv, other.last_time
         self.counters.crossed += other.is_crossed and not self.is_crossed
         self.is_crossed = other.is_crossed
@@ -456,6 +539,8 @@ class BookKeeper:
         self.counters.gaps += 1
         self.counters.missed = min(self.counters.missed + (missed or 0), MOST)
         self.book.clear()
+        if self._orders is not None:
+            self._orders.clear()
         self.is_crossed = False
         self._waiting.clear()
         self._waiting_levels = 0
@@ -468,7 +553,11 @@ class BookKeeper:
     def _apply(self, delta: BookDelta) -> Sequence[Event]:
         book, counters = self.book, self.counters
         try:
-            unknown = book.update(delta.bids, delta.asks)
+            if delta.orders is None or self._orders is None:
+                unknown = book.update(delta.bids, delta.asks)
+            else:
+                bids, asks, unknown = self._orders.update(delta.orders)
+                book.update(bids, asks)
         except BadFrame as error:
             return (self.break_off("bad-frame", delta.recv, None, str(error)),)
         book.sequence = delta.last
@@ -477,10 +566,10 @@ class BookKeeper:
         if unknown:
             counters.unknown_deletes += unknown
             if self.integrity.unknown_delete_is_loss:
-                return (self.break_off("gap", delta.recv, None, "an unknown level was deleted"),)
+                what = "level was deleted" if delta.orders is None else "order was changed or deleted"
+                return (self.break_off("gap", delta.recv, None, f"an unknown {what}"),)
         if self.integrity.depth is not None:
-            book.bids.truncate(self.integrity.depth)
-            book.asks.truncate(self.integrity.depth)
+            book.truncate(self.integrity.depth)
         if book.crossed():
             if not self.is_crossed:
                 self.is_crossed = True
@@ -493,21 +582,29 @@ class BookKeeper:
         checksum = self.integrity.checksum
         if checksum is None or expected is None:
             return ()
-        found = checksum.of(list(self.book.bids.top(checksum.covers)), list(self.book.asks.top(checksum.covers)))
+        found = checksum.of(*self._covered(checksum))
         if found == expected:
             self.counters.checksums_matched += 1
+            self._checked = True
             return ()
         self.counters.checksums_failed += 1
         return (self.break_off("checksum", recv, None, f"the venue says {expected}, the book gives {found}"),)
+
+    def _covered(self, checksum: Checksum) -> tuple[Levels, Levels]:
+        book, covers, orders = self.book, checksum.covers, self._orders
+        if checksum.of_orders and orders is not None:
+            return orders.best("bid", book.bids, covers), orders.best("ask", book.asks, covers)
+        return list(book.bids.top(covers)), list(book.asks.top(covers))
 
     def _wait(self, delta: BookDelta) -> Sequence[Event]:
         held, rule = self._held, self.integrity.sequence
         if held is not None and rule is not None and held.sequence is not None:
             verdict = rule.bridges(held.sequence, delta)
             if verdict is Verdict.OLD:
-                return ()
+                # It holds what came first, and so nothing is missing between it and what comes next.
+                return self._become(held) if rule.needs_overlap else ()
             self._held = None
-            if verdict is Verdict.NEXT:
+            if verdict is Verdict.NEXT and not rule.needs_overlap:
                 events = self._become(held)
                 if not self.is_live:
                     return events
@@ -523,13 +620,18 @@ class BookKeeper:
 
     def _become(self, snapshot: BookSnapshot) -> Sequence[Event]:
         was_broken = self.state is State.BROKEN
+        bids, asks = snapshot.bids, snapshot.asks
         try:
-            self.book.replace(snapshot.bids, snapshot.asks, snapshot.sequence)
+            if snapshot.orders is not None and self._orders is not None:
+                bids, asks = self._orders.replace(snapshot.orders)
+            self.book.replace(bids, asks, snapshot.sequence)
         except BadFrame as error:
             return (self.break_off("bad-frame", snapshot.recv, None, str(error)),)
-        self._joined = False
+        if self.integrity.depth is not None:
+            self.book.truncate(self.integrity.depth)
+        self._joined = self._checked = self._passed = False
         self.state = State.LIVE
-        self.reason = f"an unbroken chain since snapshot {snapshot.sequence}"
+        self.reason = self.integrity.since(snapshot.sequence)
         self.counters.snapshots += 1
         self.last_time = snapshot.time
         self._waiting.clear()
@@ -559,6 +661,9 @@ class BookKeeper:
             "counters": msgspec.to_builtins(self.counters),
             "chain": self._chain,
             "joined": self._joined,
+            "checked": self._checked,
+            "passed": self._passed,
+            "orders": None if self._orders is None else self._orders.save(),
             "sequence": self.book.sequence,
             "bids": list(self.book.bids.top()),
             "asks": list(self.book.asks.top()),
@@ -584,6 +689,10 @@ class BookKeeper:
         keeper.book.replace(saved["bids"], saved["asks"], saved["sequence"])
         keeper._chain = saved["chain"]
         keeper._joined = saved["joined"] and keeper.is_live
+        keeper._checked = saved.get("checked", False)
+        keeper._passed = saved.get("passed", False)
+        if keeper._orders is not None:
+            keeper._orders.replace(as_orders(saved.get("orders") or ()))
         keeper._held = msgspec.convert(saved["held"], BookSnapshot | None)
         keeper._waiting.extend(msgspec.convert(saved["waiting"], list[BookDelta]))
         keeper._waiting_levels = sum(map(_weight, keeper._waiting))

@@ -202,6 +202,11 @@ class Book:
             raise BadFrame(f"levels are not pairs of decimals: {error}") from error
         self.sequence = sequence
 
+    def truncate(self, depth: int) -> None:
+        """Forget all but the best `depth` levels of each side."""
+        self.bids.truncate(depth)
+        self.asks.truncate(depth)
+
     def clear(self) -> None:
         """Forget everything."""
         self.bids.clear()

@@ -5,8 +5,10 @@ document as its source.
 """
 
 import enum
+import zlib
 from dataclasses import dataclass
-from typing import Protocol
+from itertools import zip_longest
+from typing import ClassVar, Protocol
 
 from feedtape.model.events import BookDelta, Levels
 
@@ -30,7 +32,13 @@ def start_of(delta: BookDelta) -> int | None:
 
 
 class SequenceRule(Protocol):
-    """The rule of one kind of stream."""
+    """The rule of one kind of stream.
+
+    `needs_overlap` tells whether a snapshot is of use only if it holds the oldest delta that waits: where deltas do not
+    name what they follow, nothing else shows that none is missing between snapshot and delta.
+    """
+
+    needs_overlap: ClassVar[bool]
 
     def follows(self, last: int, delta: BookDelta) -> Verdict:
         """Judge a delta against the delta before it, whose last update is `last`."""
@@ -53,6 +61,7 @@ class Contiguous:
     the venue starts a stream over after trouble of its own, where it does.
     """
 
+    needs_overlap: ClassVar[bool] = False
     restart: int | None = None
 
     def follows(self, last: int, delta: BookDelta) -> Verdict:
@@ -83,12 +92,19 @@ class Chained:
     """Each delta names the last update of the delta before it (`prev`); ids between deltas may be skipped.
 
     A snapshot may fall anywhere from `prev` to `last` of the first delta used: that delta carries everything after `prev`.
+    With `strict`, smaller numbers never mean a repetition: the venue may begin to count anew, and all that follows would look
+    like one.
     """
+
+    needs_overlap: ClassVar[bool] = False
+    strict: bool = False
 
     def follows(self, last: int, delta: BookDelta) -> Verdict:
         """See `SequenceRule.follows`."""
         if delta.prev == last:
             return Verdict.NEXT
+        if self.strict:
+            return Verdict.GAP
         repeated = delta.last is not None and delta.last <= last and (delta.prev is None or delta.prev < last)
         return Verdict.OLD if repeated else Verdict.GAP
 
@@ -107,15 +123,93 @@ class Chained:
         return delta.prev - last if delta.prev is not None and delta.prev > last else None
 
 
-class Checksum(Protocol):
-    """A checksum over part of a book that the venue sends along."""
+@dataclass(frozen=True)
+class Ordered:
+    """Deltas carry a number that grows (a time, say) and name nothing that they follow: order can be kept, loss cannot be seen.
 
-    covers: int
-    """Levels of each side that it covers."""
+    With `chained`, deltas do chain by `prev` among themselves, and only the snapshot is placed by its time: its number is
+    one of microseconds, as deltas' times are.
+    """
+
+    needs_overlap: ClassVar[bool] = True
+    chained: bool = False
+
+    def follows(self, last: int, delta: BookDelta) -> Verdict:
+        """See `SequenceRule.follows`."""
+        if self.chained:
+            return Verdict.NEXT if delta.prev == last else Verdict.GAP
+        return Verdict.NEXT if delta.last is not None and delta.last > last else Verdict.OLD
+
+    def bridges(self, sequence: int, delta: BookDelta) -> Verdict:
+        """See `SequenceRule.bridges`."""
+        number = delta.last
+        if self.chained:
+            number = None if delta.time is None else delta.time // 1000
+        if number is None:
+            return Verdict.GAP
+        return Verdict.NEXT if number > sequence else Verdict.OLD
+
+    def missed(self, last: int, delta: BookDelta) -> int | None:
+        """Nothing tells."""
+        return None
+
+
+class Checksum(Protocol):
+    """A checksum over part of a book that the venue sends along.
+
+    `covers` are the levels of each side (or orders, with `of_orders`) that it covers.
+    """
+
+    @property
+    def covers(self) -> int: ...
+
+    @property
+    def of_orders(self) -> bool: ...
 
     def of(self, bids: Levels, asks: Levels) -> int:
-        """Compute it over the best levels, in the venue's own texts."""
+        """Compute it over the best levels, in the venue's own texts; over orders, each with its id in the place of the price."""
         ...
+
+
+@dataclass(frozen=True)
+class AlternatingCrc:
+    """CRC-32, signed, of `bid:size:ask:size:…` by rank; a side that has run out is left out. OKX, Bitget and Bitfinex.
+
+    `ask_sign` stands before an ask's size: Bitfinex counts asks as negative amounts.
+    """
+
+    covers: int = 25
+    ask_sign: str = ""
+    of_orders: bool = False
+
+    def of(self, bids: Levels, asks: Levels) -> int:
+        """See `Checksum.of`."""
+        parts: list[str] = []
+        for bid, ask in zip_longest(bids, asks):
+            if bid is not None:
+                parts += bid
+            if ask is not None:
+                parts += ask[0], self.ask_sign + ask[1]
+        unsigned = zlib.crc32(":".join(parts).encode())
+        return unsigned - (1 << 32) if unsigned >> 31 else unsigned
+
+
+@dataclass(frozen=True)
+class DigitsCrc:
+    """CRC-32, unsigned, of the digits of prices and sizes, without point and leading zeros: asks first, then bids. Kraken."""
+
+    covers: int = 10
+    of_orders: bool = False
+
+    def of(self, bids: Levels, asks: Levels) -> int:
+        """See `Checksum.of`."""
+        texts = [text.replace(".", "").lstrip("0") for level in (*asks, *bids) for text in level]
+        return zlib.crc32("".join(texts).encode())
+
+
+RESUBSCRIBE = "resubscribe"
+RECONNECT = "reconnect"
+WAIT = "wait"
 
 
 @dataclass(frozen=True)
@@ -124,28 +218,52 @@ class Integrity:
 
     Attributes:
         sequence: how messages chain; None when nothing links them.
-        checksum: what the venue's checksum covers; None when it sends none.
+        counted: whether every frame of the connection is numbered, so that none can be missing unseen (see `Numbered`).
+        checksum: what the venue's checksum covers; None when it sends none. It is checked where it comes, and only then counts.
+        checksum_until: when the venue stopped sending it; captures from before then are checked all the same.
         snapshot: where state comes from: `rest`, `stream` (the stream begins with one), or `full` (each message is one).
+        resync: how a broken book of a stream is made whole: `resubscribe`, `reconnect`, or `wait` where the next message does it.
         depth: levels a side that the venue keeps for us; those pushed out must be forgotten. None: all.
-        unknown_delete_is_loss: whether deleting a level that the book does not have is evidence of loss.
+        by_order: whether the stream tells single orders (see `BookDelta.orders`).
+        unknown_delete_is_loss: whether deleting a level (or changing an order) that the book does not have is evidence of loss.
         unprovable: why nothing can be proven, where nothing can.
     """
 
     sequence: SequenceRule | None = None
+    counted: bool = False
     checksum: Checksum | None = None
+    checksum_until: str = ""
     snapshot: str = "rest"
+    resync: str = RESUBSCRIBE
     depth: int | None = None
+    by_order: bool = False
     unknown_delete_is_loss: bool = False
     unprovable: str = ""
 
     @property
     def merges(self) -> bool:
         """Whether update ids are the venue's own, the same on every connection: all that REST snapshots can be joined with."""
-        return self.sequence is not None and self.snapshot == "rest"
+        return self.sequence is not None and self.snapshot == "rest" and not self.sequence.needs_overlap
+
+    def since(self, sequence: int | None) -> str:
+        """Say what makes a book good that begins with this snapshot."""
+        if self.sequence is not None:
+            return f"an unbroken chain since snapshot {sequence}"
+        if self.counted:
+            return "no frame of the connection is missing since the snapshot"
+        return "a whole picture" if self.snapshot == "full" else "what followed the snapshot"
+
+    @property
+    def sees_loss(self) -> bool:
+        """Whether a message that is missing shows in those that follow, or does not matter to them."""
+        linked = self.sequence is not None and not self.sequence.needs_overlap
+        return linked or self.counted or self.checksum is not None or self.snapshot == "full"
 
     @property
     def proof(self) -> str:
         """The best grade that a whole book of this stream can have."""
-        if self.checksum is not None:
+        if self.checksum is not None and not self.checksum_until:
             return "checksum"
-        return "sequence" if self.sequence is not None else "unprovable"
+        if self.unprovable:
+            return "unprovable"
+        return "sequence" if self.sequence is not None or self.counted else "unprovable"

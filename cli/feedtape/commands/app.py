@@ -14,12 +14,14 @@ from feedtape.commands.import_ import EPILOG as IMPORT_EPILOG
 from feedtape.commands.import_ import import_
 from feedtape.commands.info import info
 from feedtape.commands.merge import merge
+from feedtape.commands.plan import plan
 from feedtape.commands.record import record
 from feedtape.commands.repair import repair
 from feedtape.commands.replay import replay
 from feedtape.commands.seal import seal
 from feedtape.commands.sim import EPILOG as SIM_EPILOG
 from feedtape.commands.sim import sim
+from feedtape.commands.symbols import symbols
 from feedtape.commands.venues import venues
 from feedtape.commands.verify import verify
 from feedtape.commands.watch import watch
@@ -55,6 +57,8 @@ app.command(epilog=DIFF_EPILOG)(diff)
 app.command("import", epilog=IMPORT_EPILOG)(import_)
 app.command(epilog=SIM_EPILOG)(sim)
 app.command()(venues)
+app.command()(symbols)
+app.command()(plan)
 
 
 def _version(asked: bool) -> None:

@@ -81,11 +81,17 @@ def addresses(targets: Sequence[Target], url: str | None, sim: SimOptions) -> It
         return
     if url is not None:
         raise UsageError("--sim and --url exclude each other")
+    from feedtape.feed.symbols import is_pattern
     from feedtape.sim.process import launch
+    from feedtape.venues import registry
 
     with ExitStack() as stack:
         found = {}
         for venue in dict.fromkeys(target.venue for target in targets):
-            symbols = [target.symbol.upper() for target in targets if target.venue == venue]
+            names = [target.symbol for target in targets if target.venue == venue]
+            known = registry.venue(venue)
+            # What is a pattern, nothing, or in the unified spelling is for what the exchange lists by itself.
+            own = [name for name in names if name and not is_pattern(name) and ("/" not in name or "/" in known.example)]
+            symbols = [known.canonical_symbol(name) for name in own] or None
             found[venue] = stack.enter_context(launch(venue, symbols=symbols, seed=sim.seed, rate=sim.rate, faults=sim.faults))
         yield found

@@ -84,7 +84,7 @@ Out = Annotated[Path, typer.Option("-o", "--out", help="The tape to write.", met
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a file that exists.")]
 Channels = Annotated[
     str,
-    typer.Option(help="Comma-separated: book, trades, quotes, derivatives, liquidations, or all.", metavar="LIST"),
+    typer.Option(help="Comma-separated: book, trades, quotes, derivatives, liquidations, options, or all.", metavar="LIST"),
 ]
 Url = Annotated[
     str | None,
@@ -111,5 +111,11 @@ Count = Annotated[int | None, typer.Option("-n", "--count", help="Stop after so 
 MaxFrame = Annotated[
     str | None,
     typer.Option("--max-frame", help="Largest message that is taken.", metavar="SIZE", show_default="16MiB"),
+]
+Connections = Annotated[
+    int,
+    typer.Option(
+        "--connections", help="Parallel connections that carry the same, so that one fills another's holes.", min=1, max=8
+    ),
 ]
 Depth = Annotated[int, typer.Option("--depth", help="Levels a side; 0 for all.", min=0)]

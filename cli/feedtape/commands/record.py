@@ -6,6 +6,7 @@ import typer
 
 from feedtape.commands.options import (
     Channels,
+    Connections,
     Count,
     Duration,
     Json,
@@ -52,12 +53,7 @@ def record(
     ] = None,
     keep: Annotated[int | None, typer.Option("--keep", help="Keep so many finished segments, delete older ones.", min=1)] = None,
     print_files: Annotated[bool, typer.Option("--print-files", help="Print each finished tape's name.")] = False,
-    connections: Annotated[
-        int,
-        typer.Option(
-            "--connections", help="Parallel connections that carry the same, so that one fills another's holes.", min=1, max=8
-        ),
-    ] = 1,
+    connections: Connections = 1,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that exists.")] = False,
     level: Annotated[int, typer.Option("--level", help="zstd level; less is used while the disk is behind.", min=1, max=19)] = 9,
     flush: Annotated[
@@ -70,6 +66,9 @@ def record(
         ),
     ] = "64MB",
     max_frame: MaxFrame = None,
+    plan_only: Annotated[
+        bool, typer.Option("--plan-only", help="Tell how it would connect, as plan does, and record nothing.")
+    ] = False,
     note: Annotated[str | None, typer.Option("--note", help="Kept in the header.", metavar="TEXT")] = None,
     meta: Annotated[
         list[str] | None, typer.Option("--meta", help="Kept in the header; may be repeated.", metavar="KEY=VALUE")
@@ -95,6 +94,11 @@ def record(
 
     found = parse_targets(targets)
     wanted_channels = parse_channels(channels)
+    if plan_only:
+        from feedtape.commands.plan import plan
+
+        plan(targets, channels=channels, connections=connections, url=url, sim=sim, json=json)
+        return
     flush_s = seconds(flush)
     if not 0.01 <= flush_s <= 60:
         raise UsageError(f"flush must be between 10ms and 60s, not {flush!r}")

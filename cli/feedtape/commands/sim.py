@@ -24,7 +24,7 @@ Examples:
 
 
 def sim(
-    venue: Annotated[str, typer.Argument(help="Whose protocol to speak: binance, binance-usdm or binance-coinm.")],
+    venue: Annotated[str, typer.Argument(help="Whose protocol to speak; feedtape venues lists them.")],
     port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.", min=0, max=65535)] = 0,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     seed: Annotated[int, typer.Option(help="The same seed makes the same market.")] = 1,

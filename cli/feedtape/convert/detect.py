@@ -1,7 +1,7 @@
 """Recognising a file by its first lines and its name: which tool wrote it, and which venue spoke."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -9,12 +9,12 @@ import orjson
 
 from feedtape.convert import cryptofeed, hftbacktest, lines
 from feedtape.errors import BadFrame, InputError, UsageError
-from feedtape.model.events import Acknowledged, Event, Heartbeat, Refused, Status, Unread
+from feedtape.model.events import Acknowledged, Event, Greeting, Heartbeat, Numbered, Refused, Reply, Status, Unread
 from feedtape.venues import registry
 from feedtape.venues.contract import Venue
 
 _FRAMES_TRIED = 100
-_SILENT = (Acknowledged, Heartbeat, Refused, Status, Unread)
+_SILENT = (Acknowledged, Greeting, Heartbeat, Numbered, Refused, Reply, Status, Unread)
 
 _NAMES = {
     "binance-spot": "binance",
@@ -22,6 +22,15 @@ _NAMES = {
     "binance-delivery": "binance-coinm",
     "binancefuturesum": "binance-usdm",
     "binancefuturescm": "binance-coinm",
+    "binance-european-options": "binance-options",
+    "bybit-spot": "bybit",
+    "coinbase-advanced": "coinbase",
+    "cryptofacilities": "kraken-futures",
+    "gateio": "gate",
+    "gate-io": "gate",
+    "gateio-futures": "gate-futures",
+    "gate-io-futures": "gate-futures",
+    "okex": "okx",
 }
 """What other tools call venues, where it is not what we call them."""
 
@@ -125,18 +134,34 @@ def _readers(candidates: Sequence[str], frames: Sequence[bytes]) -> list[str]:
     """The venues whose decoders read most of the frames."""
     scores = {}
     for name in candidates:
-        venue = registry.venue(name)
-        scores[name] = sum(bool(events_of(venue, frame)) for frame in frames)
+        scores[name] = max(sum(bool(events) for events in said(version, frames)) for version in versions(name))
     best = max(scores.values(), default=0)
     return [name for name, score in scores.items() if score == best] if best else []
 
 
-def events_of(venue: Venue, frame: bytes) -> list[Event]:
-    """Return the events of a frame that tell something of a market; none when the venue's decoder cannot read it."""
-    try:
-        return [event for event in venue.decode(frame, 0) if event.target and type(event) not in _SILENT]
-    except BadFrame:
-        return []
+def versions(name: str) -> list[Venue]:
+    """Return a venue in all its days, as its current decoder reads it first."""
+    current = registry.venue(name)
+    return [current, *(registry.venue(earlier.decoder) for earlier in current.earlier)]
+
+
+def version_of(name: str, frames: Iterable[bytes]) -> Venue:
+    """Return a venue of the day of these frames: that whose decoder reads most of them, the latest of several."""
+    tried = [frame for _, frame in zip(range(_FRAMES_TRIED), frames, strict=False)]
+    scores = [(sum(bool(events) for events in said(version, tried)), version) for version in versions(name)]
+    best = max(score for score, _ in scores)
+    return next(version for score, version in scores if score == best)
+
+
+def said(venue: Venue, frames: Iterable[bytes]) -> Iterator[list[Event]]:
+    """Yield of each frame of a connection the events that tell something of a market; none where it cannot be read."""
+    conversation = venue.conversation()
+    for frame in frames:
+        try:
+            events = conversation.decode(frame, 0)
+        except BadFrame:
+            events = ()
+        yield [event for event in events if event.target and type(event) not in _SILENT]
 
 
 def binance_dialect(frames: Iterable[bytes]) -> str | None:

@@ -2,7 +2,7 @@
 
 import itertools
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -72,11 +72,11 @@ def make_plan(paths: Sequence[Path], *, venue: str | None, format: str, symbol: 
     return _dump(asked) if format == cryptofeed.NAME else _chain(asked, format)
 
 
-def _header(format: str, files: Iterable[SourceFile], venues: Iterable[str], targets: list[str]) -> dict[str, Any]:
+def _header(format: str, files: Iterable[SourceFile], decoders: Mapping[str, str], targets: list[str]) -> dict[str, Any]:
     return {
         "targets": targets,
         "channels": [],
-        "decoders": {name: registry.venue(name).decoder for name in venues},
+        "decoders": dict(decoders),
         "source": {"format": format, "files": [{"name": file.name, "bytes": file.size} for file in files]},
     }
 
@@ -89,10 +89,10 @@ def _chain(asked: _Asked, format: str) -> Plan:
     for file, sample in zip(asked.files, asked.samples, strict=True):
         found = detect.Found(asked.venue, "option") if asked.venue else _recognised(file, sample, split)
         by[found.venue] = found.by
-        venue = registry.venue(found.venue)
+        venue = detect.version_of(found.venue, _frames_of(sample, split))
         symbols = _symbols(asked.symbol, file, sample, venue, split)
         # A file of hftbacktest is of one symbol, so that those of others are other feeds; of plain lines nobody knows.
-        key = found.venue, tuple(symbols) if format == hftbacktest.NAME else ()
+        key = venue.decoder, tuple(symbols) if format == hftbacktest.NAME else ()
         feed = feeds.setdefault(key, _Feed(venue, split))
         feed.add(file, sample, symbols)
     numbers = itertools.count(1)
@@ -101,7 +101,8 @@ def _chain(asked: _Asked, format: str) -> Plan:
     files = [file for _, files in chains for file in files]
     venues = list(by)
     targets = [str(Target(feed.venue.name, feed.symbols[0])) for feed in feeds.values() if len(feed.symbols) == 1]
-    header = _header(format, files, venues, targets if len(targets) == len(feeds) else [])
+    decoders = {feed.venue.name: feed.venue.decoder for feed in feeds.values()}
+    header = _header(format, files, decoders, targets if len(targets) == len(feeds) else [])
     header["source"]["venue_by"] = by
     if not all(feed.is_timed for feed in feeds.values()):
         header["times"] = "from the venue"
@@ -152,8 +153,12 @@ class _Feed:
 
 
 def _recognised(file: SourceFile, sample: Sequence[bytes], split: Split) -> detect.Found:
+    return detect.find_venue(file.stem, (), _frames_of(sample, split))
+
+
+def _frames_of(sample: Sequence[bytes], split: Split) -> Iterator[bytes]:
     frames = (split(line).payload for line in sample if line)
-    return detect.find_venue(file.stem, (), (frame for frame in frames if status_of(frame) is None))
+    return (frame for frame in frames if status_of(frame) is None)
 
 
 def _symbols(given: str | None, file: SourceFile, sample: Sequence[bytes], venue: Venue, split: Split) -> list[str]:
@@ -161,8 +166,8 @@ def _symbols(given: str | None, file: SourceFile, sample: Sequence[bytes], venue
     if given:
         return [venue.canonical_symbol(given)]
     seen: dict[str, None] = {}
-    for line in sample:
-        for event in detect.events_of(venue, split(line).payload):
+    for events in detect.said(venue, (split(line).payload for line in sample)):
+        for event in events:
             seen[Target.parse(event.target).symbol] = None
     match = _SYMBOL_IN_NAME.search(file.stem)
     return list(seen) or ([venue.canonical_symbol(match[1])] if match is not None else [])
@@ -192,7 +197,11 @@ def _dump(asked: _Asked) -> Plan:
         by[found.venue] = found.by
     in_turn = [file for files in streams.values() for file in files]
     venues = list(dict.fromkeys(known.values()))
-    header = _header(cryptofeed.NAME, in_turn, venues, [])
+    spoken: dict[str, list[bytes]] = {}
+    for uuid, files in streams.items():
+        spoken.setdefault(known[uuid], []).extend(_received(samples[files[0].name]))
+    decoders = {name: detect.version_of(name, frames).decoder for name, frames in spoken.items()}
+    header = _header(cryptofeed.NAME, in_turn, decoders, [])
     header["source"]["venue_by"] = by
     for file in in_turn:
         asked_for = cryptofeed.configuration(samples[file.name])
@@ -207,8 +216,12 @@ def _dump(asked: _Asked) -> Plan:
 def _found(uuid: str, sample: Sequence[bytes]) -> detect.Found:
     entries = [entry for line in sample if (entry := cryptofeed.head_of(line)) is not None]
     urls = dict.fromkeys(entry.url for entry in entries if entry.url)
-    frames = (entry.payload for entry in entries if entry.verb == cryptofeed.FRAME)
-    return detect.find_venue(uuid, urls, frames)
+    return detect.find_venue(uuid, urls, _received(sample))
+
+
+def _received(sample: Sequence[bytes]) -> Iterator[bytes]:
+    entries = (cryptofeed.head_of(line) for line in sample)
+    return (entry.payload for entry in entries if entry is not None and entry.verb == cryptofeed.FRAME)
 
 
 def _venue_name(known: dict[str, str], is_given: bool, uuid: str, url: str) -> str:

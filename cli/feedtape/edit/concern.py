@@ -5,9 +5,12 @@ from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlsplit
 
 from feedtape.errors import BadFrame, UsageError
-from feedtape.model.records import BODY, KEYFRAME, OPEN, RECV, RECV_BINARY, REQUEST, STATE, Record
-from feedtape.venues import registry
-from feedtape.venues.contract import path_of
+from feedtape.model.events import Numbered
+from feedtape.model.records import BODY, CLOSE, HEADER, KEYFRAME, OPEN, RECV, RECV_BINARY, REQUEST, STATE, Record
+from feedtape.session import Session
+from feedtape.session.conversations import Conversations
+from feedtape.session.exchanges import Exchange, request_of
+from feedtape.venues.registry import Decoders
 
 
 def base(target: str) -> str:
@@ -15,16 +18,68 @@ def base(target: str) -> str:
     return target.partition("@")[0]
 
 
-def targets_of(record: Record, venue: str | None) -> set[str]:
-    """Return the targets that a frame of a WebSocket says anything about; none for one that is read by nobody."""
-    if venue is None:
+class Reading:
+    """Reads what the frames of a stretch of tape concern: every record, in order, from the state just before it."""
+
+    def __init__(self, before: Session) -> None:
+        saved = before.keyframe()
+        self._decoders = Decoders()
+        self._decoders.take(saved)
+        self._conversations = Conversations(self._decoders.venue)
+        self._conversations.load(saved["connections"], saved["conversations"])
+
+    @property
+    def connections(self) -> Iterable[int]:
+        """The connections that are open."""
+        return self._conversations.names
+
+    def take(self, record: Record) -> set[str]:
+        """Return the targets that a frame of a WebSocket says anything about; none for one that is read by nobody.
+
+        None either for a frame that belongs to all: where a venue numbers the frames of a connection, one that is left out
+        would look like one that is missing.
+        """
+        kind, number = record.kind, record.connection
+        if kind in (RECV, RECV_BINARY):
+            return self._targets(record)
+        if kind == HEADER:
+            self._decoders.take(record.json())
+        elif kind == OPEN:
+            self._conversations.opened(number, record.json()["venue"], record.time)
+        elif kind == CLOSE:
+            self._conversations.closed(number)
+        elif kind in (KEYFRAME, STATE):
+            # It tells of connections that were opened where the tape is damaged.
+            for one, name in record.json()["connections"].items():
+                if int(one) not in self._conversations.names:
+                    self._conversations.opened(int(one), name, record.time, is_new=False)
         return set()
-    known = registry.venue(venue)
-    decode = known.decode if record.kind == RECV else known.decode_binary
-    try:
-        return {base(event.target) for event in decode(record.payload, record.time) if event.target}
-    except BadFrame:
-        return set()
+
+    def _targets(self, record: Record) -> set[str]:
+        conversation = self._conversations.by_number.get(record.connection)
+        if conversation is None:
+            return set()
+        decode = conversation.decode if record.kind == RECV else conversation.decode_binary
+        try:
+            events = decode(record.payload, record.time)
+        except BadFrame:
+            return set()
+        if events and type(events[0]) is Numbered:
+            return set()
+        return {base(event.target) for event in events if event.target}
+
+    def asked(self, exchange: Exchange, record: Record) -> set[str]:
+        """Return the targets that the answer to a request says anything about."""
+        try:
+            venue = self._decoders.venue(exchange.venue)
+            events = (
+                ()
+                if venue.lists_instruments(exchange.request)
+                else venue.decode_body(exchange.request, record.payload, record.time)
+            )
+        except (BadFrame, UsageError):
+            return set()
+        return {base(event.target) for event in events if event.target}
 
 
 @dataclass
@@ -33,47 +88,36 @@ class Survey:
 
     Attributes:
         held: all targets that the tape is known to hold.
+        requests: exchanges that were under way before it.
         carried: targets by the number of the connection.
         exchanged: targets by the number of the exchange.
     """
 
     held: Iterable[str]
-    names: dict[int, str]
-    requests: dict[int, tuple[str, str]] = field(default_factory=dict)
+    reading: Reading
+    requests: dict[int, Exchange] = field(default_factory=dict)
     carried: dict[int, set[str]] = field(default_factory=dict)
     exchanged: dict[int, set[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._symbols = {target.lower(): target for target in self.held}
-        for number in self.names:
+        for number in self.reading.connections:
             self.carried[number] = set()
 
     def take(self, records: Iterable[Record]) -> None:
         """Look through records."""
         for record in records:
             number = record.connection
+            targets = self.reading.take(record)
             if record.kind in (RECV, RECV_BINARY):
-                self.carried.setdefault(number, set()).update(targets_of(record, self.names.get(number)))
+                self.carried.setdefault(number, set()).update(targets)
             elif record.kind == OPEN:
-                self.names[number] = record.json()["venue"]
                 self.carried.setdefault(number, set())
-            elif record.kind in (KEYFRAME, STATE):
-                # It tells of connections that were opened where the tape is damaged.
-                self.names.update({int(one): name for one, name in record.json()["connections"].items()})
             elif record.kind == REQUEST:
-                fields = record.json()
-                self.requests[number] = (fields["venue"], fields["url"])
-                self.exchanged[number] = set(self._named(fields["venue"], fields["url"]))
+                asked = self.requests[number] = request_of(record.json())
+                self.exchanged[number] = set(self._named(asked.venue, asked.url))
             elif record.kind == BODY and number in self.requests:
-                self.exchanged[number] = self._asked(record) or self.exchanged.get(number, set())
-
-    def _asked(self, record: Record) -> set[str]:
-        venue, url = self.requests[record.connection]
-        try:
-            events = registry.venue(venue).decode_body(path_of(url), record.payload, record.time)
-        except (BadFrame, UsageError):
-            return set()
-        return {base(event.target) for event in events if event.target}
+                self.exchanged[number] = self.reading.asked(self.requests[number], record) or self.exchanged.get(number, set())
 
     def _named(self, venue: str, url: str) -> Iterator[str]:
         """Yield the targets whose symbols stand in a URL."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from feedtape.edit.concern import Survey, held_by, targets_of
+from feedtape.edit.concern import Reading, Survey, held_by
 from feedtape.edit.output import check_out, origin_of, removed_if_it_fails
 from feedtape.edit.state import Choice, Mending, chosen
 from feedtape.errors import TapeError, UsageError
@@ -100,7 +100,7 @@ def cut(paths: Sequence[Path], out: Path, wanted: Wanted, *, overwrite: bool = F
         with removed_if_it_fails(writer):
             recorder = Recorder(writer, session)
             recorder.begin(since, header)
-            left_out = _copy(source, recorder, choice, since, until, tell)
+            left_out = _copy(source, recorder, choice, Reading(before), since, until, tell)
             recorder.finish(min(until, last), "cut")
     return CutOff(out, writer.size, since, until, session, source, left_out, until > last)
 
@@ -130,8 +130,7 @@ def _choose(paths: Sequence[Path], wanted: Wanted, since: int, until: int, befor
         tape = playback.tape
         statistics = [reader.index.statistics for reader in tape.segments]
         held = held_by(tape.header, statistics, [*before.books, *before.flows])
-        survey = Survey(held, dict(before.connections))
-        survey.requests = {int(one): (fields["venue"], fields["url"]) for one, fields in before.keyframe()["exchanges"].items()}
+        survey = Survey(held, Reading(before), before.exchanges)
         tape.scan()
         for record in tape.records(tape.place_before(since)):
             if record.time >= until:
@@ -169,7 +168,9 @@ def _header(source: Playback, wanted: Wanted, choice: Choice, since: int, until:
     return kept | {"source": {"cut": origin}}
 
 
-def _copy(source: Playback, recorder: Recorder, choice: Choice, since: int, until: int, tell: Tell | None) -> int:
+def _copy(
+    source: Playback, recorder: Recorder, choice: Choice, reading: Reading, since: int, until: int, tell: Tell | None
+) -> int:
     """Take the records of the stretch that are wanted; return how many were not."""
     session, left_out = source.session, 0
     mending: Mending | None = None
@@ -180,7 +181,7 @@ def _copy(source: Playback, recorder: Recorder, choice: Choice, since: int, unti
         if record.time < since:
             continue
         for one in told if record.kind in _NOT_COPIED else (record,):
-            kept = _wanted(one, choice, session.connections.get(one.connection))
+            kept = _wanted(one, choice, reading)
             if kept is None:
                 left_out += 1
             else:
@@ -188,13 +189,13 @@ def _copy(source: Playback, recorder: Recorder, choice: Choice, since: int, unti
     return left_out
 
 
-def _wanted(record: Record, choice: Choice, venue: str | None) -> Record | None:
+def _wanted(record: Record, choice: Choice, reading: Reading) -> Record | None:
     """Return a record, or what is wanted of it; None where nothing is."""
     kind, out = record.kind, choice.left_out
+    targets = reading.take(record) if choice.targets is not None else set()
     if record.connection in out:
         return None
     if kind in (RECV, RECV_BINARY):
-        targets = targets_of(record, venue) if choice.targets is not None else set()
         return record if not targets or any(map(choice.wants, targets)) else None
     if not out and choice.targets is None:
         return record

@@ -10,10 +10,11 @@ import orjson
 from feedtape.errors import BadFrame, FeedtapeError
 from feedtape.model.decimals import canonical
 from feedtape.model.events import BookDelta, BookSnapshot, Event, Levels
-from feedtape.model.records import BODY, KEYFRAME, OPEN, RECV, RECV_BINARY, REQUEST, STATE, Record
+from feedtape.model.records import BODY, HEADER, KEYFRAME, OPEN, RECV, RECV_BINARY, REQUEST, STATE, Record
 from feedtape.replay.select import match_target
-from feedtape.venues import registry
-from feedtape.venues.contract import Venue, path_of
+from feedtape.session.exchanges import Exchange, request_of
+from feedtape.venues.contract import Conversation, Venue
+from feedtape.venues.registry import Decoders
 
 CHANGES_KEPT: Final = 100
 """Changed fields and levels of one difference that are listed."""
@@ -70,22 +71,26 @@ class Wire:
     """The connections of one tape: what is needed to decode any of its frames by itself."""
 
     def __init__(self) -> None:
-        self._venues: dict[int, Venue] = {}
-        self._urls: dict[int, tuple[Venue, str]] = {}
+        self._conversations: dict[int, Conversation] = {}
+        self._requests: dict[int, tuple[Venue, Exchange]] = {}
+        self._decoders = Decoders()
 
     def note(self, record: Record) -> None:
         """Take a record that is no frame. One that cannot be read tells nothing: what follows it is then not decoded."""
         kind = record.kind
-        if kind not in (OPEN, REQUEST, KEYFRAME, STATE):
+        if kind not in (HEADER, OPEN, REQUEST, KEYFRAME, STATE):
             return
         try:
             fields = record.json()
-            if kind == OPEN:
+            if kind == HEADER:
+                self._decoders.take(fields)
+            elif kind == OPEN:
                 self._open(record.connection, fields["venue"])
             elif kind == REQUEST:
-                if len(self._urls) >= _CONNECTIONS_KEPT:
-                    del self._urls[next(iter(self._urls))]
-                self._urls[record.connection] = registry.venue(fields["venue"]), str(fields["url"])
+                if len(self._requests) >= _CONNECTIONS_KEPT:
+                    del self._requests[next(iter(self._requests))]
+                asked = request_of(fields)
+                self._requests[record.connection] = self._decoders.venue(asked.venue), asked
             else:
                 for number, name in fields["connections"].items():
                     self._open(int(number), name)
@@ -93,13 +98,13 @@ class Wire:
             return
 
     def _open(self, connection: int, name: str) -> None:
-        if len(self._venues) >= _CONNECTIONS_KEPT:
-            del self._venues[next(iter(self._venues))]
-        self._venues[connection] = registry.venue(name)
+        if len(self._conversations) >= _CONNECTIONS_KEPT:
+            del self._conversations[next(iter(self._conversations))]
+        self._conversations[connection] = self._decoders.venue(name).conversation()
 
     def url(self, connection: int) -> str:
         """Return what an HTTP exchange asked for."""
-        return self._urls[connection][1] if connection in self._urls else ""
+        return self._requests[connection][1].url if connection in self._requests else ""
 
     def read(self, record: Record) -> Sequence[Event]:
         """Decode a frame; nothing comes of what is none.
@@ -109,13 +114,13 @@ class Wire:
         """
         kind, connection = record.kind, record.connection
         if kind in (RECV, RECV_BINARY):
-            venue = self._venues.get(connection)
-            if venue is None:
+            said = self._conversations.get(connection)
+            if said is None:
                 raise BadFrame("a frame on a connection that was never opened")
-            return (venue.decode if kind == RECV else venue.decode_binary)(record.payload, record.time)
-        if kind == BODY and connection in self._urls:
-            venue, url = self._urls[connection]
-            return venue.decode_body(path_of(url), record.payload, record.time)
+            return (said.decode if kind == RECV else said.decode_binary)(record.payload, record.time)
+        if kind == BODY and connection in self._requests:
+            venue, asked = self._requests[connection]
+            return venue.decode_body(asked.request, record.payload, record.time)
         return ()
 
 

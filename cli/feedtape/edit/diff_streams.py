@@ -111,8 +111,9 @@ def meaning(events: Sequence[Event]) -> tuple[Any, ...]:
         if isinstance(event, BookDelta | BookSnapshot):
             for side, changes in (("b", event.bids), ("a", event.asks)):
                 levels.update(((side, spelled(price)), spelled(size)) for price, size in changes)
+            levels.update(((side, id), f"{price} {size}") for id, side, price, size in event.orders or ())
         elif isinstance(event, Trade):
-            others.append((event.id, spelled(event.price), spelled(event.size), event.side))
+            others.append((event.id, spelled(event.price), spelled(event.size), event.side or ""))
         elif isinstance(event, Quote):
             numbers = (event.bid, event.bid_size, event.ask, event.ask_size)
             others.append(tuple("" if one is None else spelled(one) for one in numbers))

@@ -22,7 +22,7 @@ from feedtape.feed.framing import Fragments, ending, refusal_fields, refusal_tex
 from feedtape.feed.intake import Intake, Received
 from feedtape.feed.logbook import Logbook, Take
 from feedtape.feed.words import cause_of
-from feedtape.model.events import Acknowledged, Event, Refused, Status
+from feedtape.model.events import Acknowledged, Event, Greeting, Refused, Reply, Status
 from feedtape.model.records import RECV, RECV_PING, RECV_PONG, SEND, SEND_PING, SEND_PONG, Record
 from feedtape.model.secrets import redact_url
 
@@ -32,7 +32,7 @@ CONNECT_WITHIN_S: Final = 10.0
 CLOSE_WITHIN_S: Final = 2.0
 _UNSENT_LIMIT: Final = 1024 * 1024
 
-NOTICES: Final = frozenset({Acknowledged, Refused, Status})
+NOTICES: Final = frozenset({Acknowledged, Greeting, Refused, Reply, Status})
 """Events that concern the connection itself; its supervisor is told of them."""
 
 
@@ -46,7 +46,8 @@ class Connection(asyncio.Protocol):
         last_frame: when the latest text or binary message came; at first, when the connection opened.
         last_bytes: when anything at all came.
         ended: code, reason and who closed, as the close record has them.
-        notice: is told of events in `NOTICES`.
+        notice: is told of events in `NOTICES`; until somebody listens they are kept in `early`, since a venue's greeting may
+            come together with the handshake.
         after_read: called once for each batch of frames that arrived together.
         observe: sees every message while it is set.
     """
@@ -62,8 +63,9 @@ class Connection(asyncio.Protocol):
         clock: Clock,
         max_size: int = MAX_MESSAGE,
         lane: int | None = None,
+        headers: Sequence[tuple[str, str]] = (),
     ) -> None:
-        """Prepare; `lane` is which of several parallel lines the connection is of.
+        """Prepare; `lane` is which of several parallel lines the connection is of, `headers` go with the handshake.
 
         Raises:
             VenueError: when the address is none.
@@ -76,10 +78,12 @@ class Connection(asyncio.Protocol):
         self.last_bytes = 0
         self.ended: tuple[int, str, str] | None = None
         self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.notice: Callable[[Event], None] = lambda event: None
+        self.early: list[Event] = []
+        self.notice: Callable[[Event], None] = self.early.append
         self.after_read: Callable[[], None] = lambda: None
-        self.observe: Callable[[bytes, Sequence[Event]], None] | None = None
+        self.observe: Callable[[Record], None] | None = None
         self._streams = streams
+        self._headers = headers
         self._take = take
         self._log = Logbook(number, venue, url, take, clock, lane)
         self._clock = clock
@@ -140,7 +144,10 @@ class Connection(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         transport.set_write_buffer_limits(high=_UNSENT_LIMIT)
-        self._protocol.send_request(self._protocol.connect())
+        request = self._protocol.connect()
+        for name, value in self._headers:
+            request.headers[name] = value
+        self._protocol.send_request(request)
         self._flush()
 
     def _opened(self, response: Response, now: int) -> None:
@@ -185,9 +192,10 @@ class Connection(asyncio.Protocol):
     def _message(self, kind: bytes, payload: bytes, now: int) -> None:
         self.frames += 1
         self.last_frame = now
-        known = self._take(Record(now, self.number, kind, payload))
+        record = Record(now, self.number, kind, payload)
+        known = self._take(record)
         if self.observe is not None:
-            self.observe(payload, known)
+            self.observe(record)
         self.told(known)
 
     def told(self, events: Sequence[Event]) -> None:

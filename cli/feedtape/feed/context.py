@@ -6,15 +6,20 @@ import random
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
+from feedtape.book.keeper import State
 from feedtape.feed.address import Address
 from feedtape.feed.clock import Clock
 from feedtape.feed.connection import MAX_MESSAGE, Connection
 from feedtape.feed.logbook import Take
-from feedtape.feed.pace import Attempts, Backoff
+from feedtape.feed.pace import Attempts, Backoff, Messages
 from feedtape.feed.rest import Rest
 from feedtape.session import Session
 from feedtape.venues.contract import Venue
+
+if TYPE_CHECKING:
+    from feedtape.feed.subscription import Subscription
 
 
 @dataclass
@@ -26,6 +31,7 @@ class Context:
         backoff_s: the first delay before an attempt is repeated.
         max_frame: largest message that is taken, in bytes.
         connections: those that are open or about to be.
+        subscriptions: what is asked for on each connection that is served, by its number.
         wanted: set when a book may want a snapshot.
         refused: set when a line was refused everything.
         ever_open: whether any connection ever opened; before that, failures are the user's to know, not ours to sit out.
@@ -41,6 +47,7 @@ class Context:
     backoff_s: float = 0.5
     max_frame: int = MAX_MESSAGE
     connections: set[Connection] = field(default_factory=set)
+    subscriptions: dict[int, "Subscription"] = field(default_factory=dict)
     wanted: asyncio.Event = field(default_factory=asyncio.Event)
     refused: asyncio.Event = field(default_factory=asyncio.Event)
     ever_open: bool = False
@@ -54,6 +61,19 @@ class Context:
         """Return new delays."""
         return Backoff(self.rng, base_s=self.backoff_s)
 
+    def wants_stream(self, connection: int, target: str, *, only_broken: bool = False) -> bool:
+        """Tell whether a book of a target would be whole again if its stream on a connection began anew."""
+        return any(
+            connection in keeper.wants_stream and (keeper.state is State.BROKEN or not only_broken)
+            for name, keeper in self.session.books.items()
+            if name.partition("@")[0] == target
+        )
+
+    def snapshots_on(self, connection: int, target: str) -> int:
+        """How many book snapshots of a target a connection has brought."""
+        books = self.session.books.items()
+        return sum(keeper.snapshots_on(connection) for name, keeper in books if name.partition("@")[0] == target)
+
     def after_read(self) -> None:
         """Wake whoever fetches snapshots when a book wants one."""
         if self.session.wanting:
@@ -62,12 +82,16 @@ class Context:
 
 @dataclass(frozen=True)
 class Access:
-    """The way to one venue: where it is, and what its limits leave us."""
+    """The way to one venue: where it is, and what its limits leave us.
+
+    `messages` are those that the venue counts over all connections together.
+    """
 
     venue: Venue
     address: Address
     rest: Rest
     attempts: Attempts
+    messages: Messages
     tls: ssl.SSLContext | None
 
 

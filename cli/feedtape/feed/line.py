@@ -34,6 +34,7 @@ class _End(enum.Enum):
     REFUSED = "refused"
     AGED = "aged"
     DISMISSED = "dismissed by the venue"
+    WORN = "books are broken"
 
 
 class Line:
@@ -78,14 +79,14 @@ class Line:
             await self._end(connection, end)
 
     async def _end(self, connection: Connection, end: _End) -> None:
-        if end in (_End.SILENT, _End.REFUSED):
+        if end in (_End.SILENT, _End.REFUSED, _End.WORN):
             connection.close(end.value, within_s=_GRACE_S)
             await connection.wait_closed()
         delay = self._backoff.down()
         if end is _End.REFUSED:
             delay = REFUSED_PAUSE_S
             self._turn("refused")
-        elif end in (_End.CLOSED, _End.SILENT):
+        elif end in (_End.CLOSED, _End.SILENT, _End.WORN):
             code, reason, by = connection.ended or (1006, "", "network")
             why = f"closed by {by}, code {code}" + (f", {reason!r}" if reason else "")
             self._context.say(f"{self._name}: connection {connection.number} {why}; connecting again in {delay:.1f} s")
@@ -105,11 +106,12 @@ class Line:
                 context.number(),
                 self._name,
                 self._url,
-                self._plan.streams,
+                self._plan.names,
                 take=context.take,
                 clock=context.clock,
                 max_size=context.max_frame,
                 lane=self._lane,
+                headers=access.venue.headers,
             )
             connection.after_read = context.after_read
             context.connections.add(connection)
@@ -139,14 +141,18 @@ class Line:
         await asyncio.sleep(delay)
 
     async def _serve(self, connection: Connection) -> _End:
-        subscription = Subscription(connection, self._plan, self._access.venue, self._context)
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(subscription.run())]
-            if self._old:
-                tasks.append(group.create_task(self._relieve(subscription, connection.number)))
-            end = await self._watch(connection, subscription)
-            for task in tasks:
-                task.cancel()
+        subscription = Subscription(connection, self._plan, self._access, self._context)
+        self._context.subscriptions[connection.number] = subscription
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(subscription.run())]
+                if self._old:
+                    tasks.append(group.create_task(self._relieve(subscription, connection.number)))
+                end = await self._watch(connection, subscription)
+                for task in tasks:
+                    task.cancel()
+        finally:
+            del self._context.subscriptions[connection.number]
         if end is _End.REFUSED:
             self.refused = None if self._delivered else next(iter(subscription.refused.values()))
             self._context.refused.set()
@@ -172,6 +178,9 @@ class Line:
                 return _End.REFUSED
             if subscription.renew:
                 return _End.DISMISSED
+            if subscription.worn:
+                self._context.say(f"{self._name}: connection {connection.number} is replaced: {subscription.worn}")
+                return _End.WORN
             if renew_at is not None and clock.now() >= renew_at:
                 return _End.AGED
             if self._plan.busy and self._look(silence) is Finding.DEAD:

@@ -7,19 +7,19 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Final
 
-import httpx
-
 from feedtape.errors import BadFrame, VenueError
 from feedtape.feed.address import Address
 from feedtape.feed.clock import Clock
 from feedtape.feed.connection import CLOSE_WITHIN_S, MAX_MESSAGE
 from feedtape.feed.context import Access, ConnectionInfo, Context
+from feedtape.feed.forecast import check_limits, check_open
 from feedtape.feed.line import Line
+from feedtape.feed.listing import instruments_of
 from feedtape.feed.logbook import Take
-from feedtape.feed.pace import Attempts, WeightBudget
-from feedtape.feed.rest import TIMEOUT, Rest
+from feedtape.feed.pace import Attempts, Messages
+from feedtape.feed.rest import open_rest
 from feedtape.feed.snapshots import Snapshots, poll
-from feedtape.feed.symbols import corrected
+from feedtape.feed.symbols import resolved
 from feedtape.model.events import Event
 from feedtape.model.records import CLOCK, Record, note
 from feedtape.model.targets import Target
@@ -64,8 +64,10 @@ class LiveFeed:
             lanes: how many independent connections carry each subscription.
 
         Raises:
-            UsageError: for an unknown venue or an address that is none.
+            UsageError: for a venue that is unknown or closed, or an address that is none.
         """
+        for name in dict.fromkeys(target.venue for target in targets):
+            check_open(find_venue(name))
         self.targets: list[Target] = list(targets)
         """As given at first; in the venues' spelling once their lists of instruments were read."""
         self._channels = channels
@@ -73,6 +75,7 @@ class LiveFeed:
         overrides = urls or {}
         names = dict.fromkeys(target.venue for target in targets)
         self._addresses = {name: Address.of(find_venue(name), overrides.get(name)) for name in names}
+        self._attempts: dict[str, Attempts] = {}
         self._lines: list[Line] = []
         self._lanes: list[int | None] = [None] if lanes < 2 else [*range(1, lanes + 1)]
 
@@ -129,6 +132,7 @@ class LiveFeed:
             for access in accesses.values():
                 targets = [target for target in found if target.venue == access.venue.name]
                 plans = access.venue.plan(targets, self._channels)
+                check_limits(access.venue, plans, len(self._lanes))
                 self._lines += [Line(plan, access, self._context, lane) for plan in plans for lane in self._lanes]
                 group.create_task(poll(self._context, access, targets, self._channels))
             group.create_task(Snapshots(self._context, accesses).run())
@@ -137,35 +141,23 @@ class LiveFeed:
                 group.create_task(line.run())
 
     async def _access(self, name: str, stack: AsyncExitStack) -> Access:
-        venue, address, context = find_venue(name), self._addresses[name], self._context
-        client = httpx.AsyncClient(timeout=TIMEOUT, trust_env=not address.is_local, headers={"user-agent": "feedtape"})
-        await stack.enter_async_context(client)
-        limits = venue.limits
-        rest = Rest(
-            venue,
-            address.http,
-            client=client,
-            take=context.take,
-            clock=context.clock,
-            number=context.number,
-            budget=WeightBudget(limits.weight_per_minute),
-            backoff=context.backoff,
-            say=context.say,
-        )
+        venue, address = find_venue(name), self._addresses[name]
+        rest = await stack.enter_async_context(open_rest(venue, address, self._context))
         tls = ssl.create_default_context() if address.ws.startswith("wss:") else None
-        return Access(venue, address, rest, Attempts(limits.connects, limits.connects_window_s), tls)
+        # Venues at one address share what it allows.
+        attempts = self._attempts.setdefault(address.ws, Attempts(venue.limits))
+        return Access(venue, address, rest, attempts, Messages(venue.limits.messages_in_all), tls)
 
     async def _spell(self, access: Access) -> list[Target]:
         """Return a venue's targets as the venue spells them, by its own list of instruments."""
         venue = access.venue
         targets = [target for target in self.targets if target.venue == venue.name]
-        body = await access.rest.get(venue.instruments_request())
         try:
-            symbols = [entry.symbol for entry in venue.instruments(body)]
+            instruments = await instruments_of(venue, access.rest, [target.symbol for target in targets])
         except BadFrame as error:
             self._context.say(f"{venue.name}: the list of instruments cannot be read, symbols are unchecked: {error}")
             return [target._replace(symbol=venue.canonical_symbol(target.symbol)) for target in targets]
-        return corrected(targets, symbols)
+        return resolved(targets, instruments, self._context.say)
 
     async def _watch_refusals(self) -> None:
         """End the feed when every line of it is refused and none ever delivered."""

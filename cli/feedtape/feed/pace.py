@@ -1,13 +1,15 @@
-"""Staying below a venue's limits: even spacing, attempts in a window, a weight budget, and delays that grow.
+"""Staying below a venue's limits: events in windows, evenly spaced messages, a weight budget, and delays that grow.
 
-Time and sleep are arguments, so that tests turn a clock by hand. Times are monotonic seconds.
+Time and sleep are arguments, so that tests and forecasts turn a clock by hand. Times are monotonic seconds.
 """
 
 import asyncio
 import random
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
+
+from feedtape.venues.contract import Limits, Rate
 
 Now = Callable[[], float]
 Sleep = Callable[[float], Awaitable[None]]
@@ -18,19 +20,65 @@ CONNECT_SHARE = 0.8
 WEIGHT_SHARE = 0.8
 """Part of the budget that we use: other programs may share the address."""
 STABLE_S = 30.0
+_SHORT_S = 10.0
 
 
-class Spacing:
-    """Lets messages through evenly spaced; no burst, for a bucket that allows one can still break the venue's limit."""
+class Window:
+    """Lets events through, at most so many within any window; waiters are served in turn."""
 
-    def __init__(self, per_s: float, *, now: Now = time.monotonic, sleep: Sleep = asyncio.sleep) -> None:
-        self._interval = 1 / (per_s * MESSAGE_SHARE)
+    def __init__(self, rate: Rate, share: float, *, now: Now = time.monotonic, sleep: Sleep = asyncio.sleep) -> None:
+        self._count = max(1, int(rate.count * share))
+        self._window_s = rate.window_s
+        self._now = now
+        self._sleep = sleep
+        self._times: deque[float] = deque()
+
+    def _due(self, now: float) -> float:
+        return now if len(self._times) < self._count else max(now, self._times[-self._count] + self._window_s)
+
+    @property
+    def delay_s(self) -> float:
+        """How long the next event would wait."""
+        now = self._now()
+        return self._due(now) - now
+
+    def reserve(self) -> float:
+        """Count one more event; return when it is within the limit."""
+        due = self._due(self._now())
+        self._times.append(due)
+        while len(self._times) > self._count:
+            self._times.popleft()
+        return due
+
+    async def wait(self) -> None:
+        """Return when one more event is within the limit, and count it."""
+        # The place is taken before the wait, so that those who come later queue behind it.
+        due = self.reserve()
+        while (left := due - self._now()) > 0:
+            await self._sleep(left)
+
+
+class Messages:
+    """Lets messages through, evenly spaced: a bucket that allows bursts can still break the venue's limit."""
+
+    def __init__(self, rates: Iterable[Rate], *, now: Now = time.monotonic, sleep: Sleep = asyncio.sleep) -> None:
+        rates = list(rates)
+        short = [rate for rate in rates if rate.window_s <= _SHORT_S]
+        self._interval = max((rate.window_s / (rate.count * MESSAGE_SHARE) for rate in short), default=0.0)
+        self._windows = [Window(rate, MESSAGE_SHARE, now=now, sleep=sleep) for rate in rates if rate.window_s > _SHORT_S]
         self._now = now
         self._sleep = sleep
         self._next = 0.0
 
+    @property
+    def delay_s(self) -> float:
+        """How long the next message would wait."""
+        return max([window.delay_s for window in self._windows] + [self._next - self._now(), 0.0])
+
     async def wait(self) -> None:
         """Return when the next message may be sent; callers are served in turn."""
+        for window in self._windows:
+            await window.wait()
         now = self._now()
         due = max(now, self._next)
         self._next = due + self._interval
@@ -38,35 +86,19 @@ class Spacing:
             await self._sleep(due - now)
 
 
-class Attempts:
-    """Counts connection attempts within a sliding window."""
+class Attempts(Window):
+    """Lets connection attempts through."""
 
-    def __init__(self, count: int, window_s: float, *, now: Now = time.monotonic, sleep: Sleep = asyncio.sleep) -> None:
-        self._count = max(1, int(count * CONNECT_SHARE))
-        self._window_s = window_s
-        self._now = now
-        self._sleep = sleep
-        self._times: deque[float] = deque()
-
-    async def wait(self) -> None:
-        """Return when one more attempt is within the limit, and count it."""
-        while True:
-            now = self._now()
-            while self._times and now - self._times[0] >= self._window_s:
-                self._times.popleft()
-            if len(self._times) < self._count:
-                self._times.append(now)
-                return
-            await self._sleep(self._times[0] + self._window_s - now)
+    def __init__(self, limits: Limits, *, now: Now = time.monotonic, sleep: Sleep = asyncio.sleep) -> None:
+        super().__init__(limits.connects, CONNECT_SHARE, now=now, sleep=sleep)
 
 
 class WeightBudget:
-    """REST weight spent within the last minute, by us and, as far as the venue tells, by others on the same address."""
+    """REST weight spent within the window, by us and, as far as the venue tells, by others on the same address."""
 
-    WINDOW_S = 60.0
-
-    def __init__(self, per_minute: int, *, now: Now = time.monotonic, sleep: Sleep = asyncio.sleep) -> None:
-        self._limit = max(1, int(per_minute * WEIGHT_SHARE))
+    def __init__(self, rate: Rate, *, now: Now = time.monotonic, sleep: Sleep = asyncio.sleep) -> None:
+        self._limit = max(1, int(rate.count * WEIGHT_SHARE))
+        self._window_s = rate.window_s
         self._now = now
         self._sleep = sleep
         self._spent: deque[tuple[float, int]] = deque()
@@ -89,11 +121,11 @@ class WeightBudget:
         now = self._now()
         if now < self._paused_until:
             return self._paused_until - now
-        while self._spent and now - self._spent[0][0] >= self.WINDOW_S:
+        while self._spent and now - self._spent[0][0] >= self._window_s:
             self._used -= self._spent.popleft()[1]
         if not self._spent or self._used + weight <= self._limit:
             return 0.0
-        return self._spent[0][0] + self.WINDOW_S - now
+        return self._spent[0][0] + self._window_s - now
 
     def _add(self, weight: int) -> None:
         self._spent.append((self._now(), weight))

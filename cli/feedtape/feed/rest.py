@@ -1,16 +1,18 @@
-"""HTTP GETs, recorded: the request, what the answer's head said, and its body as served."""
+"""HTTP requests, recorded: the request, what the answer's head said, and its body as served."""
 
 import asyncio
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Final
+from typing import Final, Protocol
 
 import httpx
 
 from feedtape.errors import VenueError
+from feedtape.feed.address import Address
 from feedtape.feed.clock import Clock
 from feedtape.feed.logbook import Take
 from feedtape.feed.pace import Backoff, WeightBudget
@@ -42,7 +44,7 @@ class _Failed(Exception):
 
 
 class Rest:
-    """GETs from one venue, within its weight budget. Every exchange has a connection number of its own."""
+    """Requests to one venue, within its weight budget. Every exchange has a connection number of its own."""
 
     def __init__(
         self,
@@ -90,13 +92,18 @@ class Rest:
 
     async def _once(self, request: Request) -> bytes:
         number, url = self._number(), self._base_url + request.path
-        fields = {"venue": self._venue.name, "method": "GET", "url": redact_url(url)}
+        method = "GET" if request.body is None else "POST"
+        fields = {"venue": self._venue.name, "method": method, "url": redact_url(url)}
+        headers = {"accept-encoding": "gzip"} | dict(self._venue.headers)
+        if request.body is not None:
+            fields["body"] = request.body
+            headers["content-type"] = "application/json"
         self._take(note(self._clock.now(), REQUEST, fields, number))
         started = time.monotonic_ns()
         try:
             async with (
                 asyncio.timeout(WITHIN_S),
-                self._client.stream("GET", url, headers={"accept-encoding": "gzip"}) as response,
+                self._client.stream(method, url, headers=headers, content=request.body) as response,
             ):
                 self._take_head(response, started, number)
                 body = await self._read(response)
@@ -144,9 +151,12 @@ class Rest:
         if 200 <= status < 300:
             return body
         words = plain(self._hidden.out_of(body[:200].decode(errors="replace")))
-        if status in (418, 429):
+        bans = dict(self._venue.limits.bans)
+        if status in (418, 429) or status in bans:
             seconds = retry_after_s(response.headers.get("retry-after", ""), self._clock.wall())
-            if status == 418:
+            if status in bans:
+                seconds = seconds or bans[status]
+            elif status == 418:
                 seconds = max(_BANNED_S, seconds or 0.0)
             elif seconds is None:
                 seconds = _UNTOLD_PAUSE_S
@@ -168,3 +178,42 @@ def retry_after_s(value: str, now_ns: int) -> float | None:
     if date.tzinfo is None:
         date = date.replace(tzinfo=UTC)
     return max(0.0, (date - datetime.fromtimestamp(now_ns / 1e9, UTC)).total_seconds())
+
+
+class Recording(Protocol):
+    """What a recording, or whoever only asks a question, gives to all its requests."""
+
+    @property
+    def take(self) -> Take: ...
+
+    @property
+    def clock(self) -> Clock: ...
+
+    @property
+    def say(self) -> Callable[[str], None]: ...
+
+    def number(self) -> int:
+        """Return the next connection number."""
+        ...
+
+    def backoff(self) -> Backoff:
+        """Return new delays."""
+        ...
+
+
+@asynccontextmanager
+async def open_rest(venue: Venue, address: Address, recording: Recording) -> AsyncIterator[Rest]:
+    """Yield the way to ask a venue, within its limits."""
+    headers = {"user-agent": "feedtape"}
+    async with httpx.AsyncClient(timeout=TIMEOUT, trust_env=not address.is_local, headers=headers) as client:
+        yield Rest(
+            venue,
+            address.http,
+            client=client,
+            take=recording.take,
+            clock=recording.clock,
+            number=recording.number,
+            budget=WeightBudget(venue.limits.rest),
+            backoff=recording.backoff,
+            say=recording.say,
+        )

@@ -75,7 +75,8 @@ class Silence:
         silent = sorted(self._subscription.unseen)
         if silent:
             names = ", ".join(silent[:_NAMED]) + (f" and {len(silent) - _NAMED} more" if len(silent) > _NAMED else "")
-            self._record(now, f"{self._name}: acknowledged but silent: {names}; wrong route or unknown symbol")
+            why = "a wrong route, an unknown symbol, or nothing to say"
+            self._record(now, f"{self._name}: acknowledged but silent: {names}; {why}")
 
     def _record(self, now: int, message: str) -> None:
         connection = self._connection

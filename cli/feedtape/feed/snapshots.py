@@ -1,4 +1,4 @@
-"""Fetching what streams do not carry: book snapshots when a book wants one, and facts that are polled."""
+"""Getting what streams do not carry by themselves: book snapshots when a book wants one, and facts that are polled."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ _AT_ONCE: Final = 4
 
 
 class Snapshots:
-    """Fetches a snapshot for each book that wants one, never two of a symbol at a time."""
+    """Gets a snapshot for each book that wants one: by REST, never two of a symbol at a time, or from its stream begun anew."""
 
     def __init__(self, context: Context, accesses: Mapping[str, Access]) -> None:
         self._context = context
@@ -32,11 +32,17 @@ class Snapshots:
             while True:
                 await wanted.wait()
                 wanted.clear()
-                for symbol in dict.fromkeys(target.partition("@")[0] for target in wanting):
-                    if symbol not in self._under_way:
+                wishes = dict(wanting)
+                wanting.clear()
+                for target, keeper in wishes.items():
+                    symbol = target.partition("@")[0]
+                    for connection in keeper.wants_stream:
+                        subscription = self._context.subscriptions.get(connection)
+                        if subscription is not None:
+                            subscription.mend(symbol.partition(":")[2], keeper.integrity.resync)
+                    if keeper.wants_snapshot and symbol not in self._under_way:
                         self._under_way.add(symbol)
                         group.create_task(self._fetch(symbol))
-                wanting.clear()
 
     def _is_wanted(self, symbol: str) -> bool:
         books = self._context.session.books

@@ -1,8 +1,8 @@
 """Exact decimals, kept as the text that the venue sent.
 
 A price or a size is a `str` from the wire to the screen: no binary float ever holds one. A book needs prices in order, so each
-price text also has a key, an integer in units of a power of ten. Texts with more than 18 decimals, exponents, signs on prices and
-anything that is not a plain ASCII decimal are refused with `BadFrame`, never rounded.
+price text also has a key, an integer in units of a power of ten. Texts with more than 18 decimals, signs on sizes and anything
+that is not an ASCII decimal are refused with `BadFrame`, never rounded. A price may be negative: that of a spread is one.
 """
 
 import re
@@ -17,6 +17,7 @@ SCALE = 18
 
 _PLAIN = re.compile(r"[0-9]{1,30}(?:\.[0-9]{1,18})?", re.ASCII)
 _SIGNED = re.compile(r"-?[0-9]{1,30}(?:\.[0-9]{1,18})?", re.ASCII)
+_EXPONENT = re.compile(r"(-?)([0-9]{1,30})(?:\.([0-9]{1,30}))?[eE]([+-]?[0-9]{1,2})", re.ASCII)
 _REMEMBERED = 65_536
 _REMEMBERED_IN_ALL = 262_144
 
@@ -62,7 +63,9 @@ class MoreDecimals(Exception):
 
 def _key(scale: int, text: str) -> int:
     if _PLAIN.fullmatch(text) is None:
-        raise BadFrame(f"not a plain decimal: {text[:40]!r}")
+        text = plain(text)
+        if text[0] == "-":
+            return -_key(scale, text[1:])
     whole, _, fraction = text.partition(".")
     fraction = fraction.rstrip("0")
     if len(fraction) > scale:
@@ -72,17 +75,19 @@ def _key(scale: int, text: str) -> int:
 
 def _is_zero(text: str) -> bool:
     if _PLAIN.fullmatch(text) is None:
-        raise BadFrame(f"not a plain decimal: {text[:40]!r}")
+        text = plain(text)
+        if text[0] == "-":
+            raise BadFrame(f"a negative size: {text[:40]!r}")
     return not text.strip("0.")
 
 
 KEYS = tuple(_Remembered(partial(_key, scale)) for scale in range(SCALE + 1))
 """By scale, the integer key of a decimal, in units of 10^-scale: small integers compare fastest, so a book uses the smallest that
-holds its prices. Raises `BadFrame` for what is not a plain non-negative decimal of at most 30 digits before and 18 after
+holds its prices. Raises `BadFrame` for what is not a decimal of at most 30 digits before and 18 after
 the point, and `MoreDecimals` for what the scale cannot hold."""
 
 ZERO = _Remembered(_is_zero)
-"""Whether a decimal is zero, however many zeros it was written with; raises `BadFrame` as `KEYS` do."""
+"""Whether a decimal is zero, however many zeros it was written with; raises `BadFrame` as `KEYS` do, and for a negative one."""
 
 
 def checked(text: str) -> str:
@@ -96,8 +101,36 @@ def checked(text: str) -> str:
     return text
 
 
+def plain(text: str) -> str:
+    """Return a decimal without exponent: the same number, exactly (`"5e-05"` -> `"0.00005"`), padded as it was.
+
+    Raises:
+        BadFrame: when it is no decimal, or one with more digits than `KEYS` takes.
+    """
+    match = _EXPONENT.fullmatch(text)
+    if match is None:
+        return checked(text)
+    sign, whole, fraction, shift = match[1], match[2], match[3] or "", int(match[4])
+    digits, point = whole + fraction, len(whole) + shift
+    if point <= 0:
+        digits, point = "0" * (1 - point) + digits, 1
+    digits = digits.ljust(point, "0")
+    whole, fraction = digits[:point].lstrip("0") or "0", digits[point:]
+    return checked(f"{sign}{whole}.{fraction}" if fraction else sign + whole)
+
+
+def shifted(text: str, places: int) -> str:
+    """Return a decimal times 10^-`places`, exactly (`shifted("70.25", 2)` -> `"0.7025"`)."""
+    return plain(f"{text}e{-places}")
+
+
 def canonical(text: str) -> str:
     """Return the one spelling that all texts of an equal number share, without padding zeros (`"1.50"` -> `"1.5"`)."""
+    if "e" in text or "E" in text:
+        text = plain(text)
+    if text[:1] == "-":
+        text = canonical(text[1:])
+        return text if text == "0" else "-" + text
     if "." in text:
         text = text.rstrip("0").rstrip(".")
     if text[:1] == "0" and len(text) > 1 and text[1] != ".":

@@ -13,7 +13,11 @@ Levels = list[tuple[str, str]]
 """Price levels as the venue sends them: price and size each, size zero deletes."""
 
 
-_TIMES = frozenset({"funding_time", "since"})
+Order = tuple[str, str, str, str]
+"""A change of one order: its id, `bid` or `ask`, its price and its size. Size zero deletes; an empty price means the one that
+the order had."""
+
+_TIMES = frozenset({"funding_time", "since", "expiry"})
 """Fields beyond `recv` and `time` that are times; JSON numbers cannot hold ns."""
 
 
@@ -31,17 +35,20 @@ class Event(msgspec.Struct, frozen=True, gc=False):
             fields["time"] = str(self.time)
         for name in self.__struct_fields__[3:]:
             value = getattr(self, name)
-            if value is not None and value != "":
+            if value is not None and value != "" and value != ():
                 fields[name] = str(value) if name in _TIMES else value
         return fields
 
 
 class Trade(Event, frozen=True, gc=False):
-    """A match. `side` is the aggressor's. `number` is the id where ids of the stream have no holes, so that a hole is a loss."""
+    """A match. `side` is the aggressor's, None where the venue does not tell it.
+
+    `number` is the id where ids of the stream have no holes, so that a hole is a loss.
+    """
 
     price: str
     size: str
-    side: Side
+    side: Side | None
     id: str
     number: int | None = None
 
@@ -72,7 +79,8 @@ class BookDelta(Event, frozen=True, gc=False):
     """Changed levels, with absolute sizes.
 
     `channel` is the venue's word for the stream. `first`, `last` and `prev` are what the venue's sequence rule needs: the
-    range of updates inside, and the last one of the message before.
+    range of updates inside, and the last one of the message before. `orders` stands in for the levels where the venue tells
+    single orders: levels are what those add up to.
     """
 
     channel: str
@@ -82,6 +90,7 @@ class BookDelta(Event, frozen=True, gc=False):
     last: int | None
     prev: int | None = None
     checksum: int | None = None
+    orders: list[Order] | None = None
 
     def as_json(self) -> dict[str, Any]:
         """As for every event, named `book` with `snapshot` false."""
@@ -89,17 +98,28 @@ class BookDelta(Event, frozen=True, gc=False):
 
 
 class BookSnapshot(Event, frozen=True, gc=False):
-    """A whole side-by-side picture. An empty `channel` means that it came by REST and serves every channel of its symbol."""
+    """A whole side-by-side picture. An empty `channel` means that it came by REST and serves every channel of its symbol.
+
+    `orders` are as for `BookDelta`.
+    """
 
     channel: str
     bids: Levels
     asks: Levels
     sequence: int | None
     checksum: int | None = None
+    orders: list[Order] | None = None
 
     def as_json(self) -> dict[str, Any]:
         """As for every event, named `book` with `snapshot` true."""
         return super().as_json() | {"type": "book", "snapshot": True}
+
+
+class BookChecksum(Event, frozen=True, gc=False):
+    """The checksum of a book as of all that was said before, where it comes in a message of its own."""
+
+    channel: str
+    checksum: int
 
 
 class Derivative(Event, frozen=True, gc=False):
@@ -126,32 +146,71 @@ class Liquidation(Event, frozen=True, gc=False):
 
 
 class OptionSummary(Event, frozen=True, gc=False):
-    """What a venue's model says of an option: prices, implied volatilities as fractions of one, greeks."""
+    """What a venue says of an option: its terms, prices, implied volatilities as fractions of one (0.65 is 65 %), greeks.
 
+    `option` is `call` or `put`, `expiry` ns since 1970, `underlying` the price of what the option is on, by the venue's word
+    `underlying_name`.
+    """
+
+    option: str | None = None
+    strike: str | None = None
+    expiry: int | None = None
+    bid: str | None = None
+    bid_size: str | None = None
     bid_iv: str | None = None
+    ask: str | None = None
+    ask_size: str | None = None
     ask_iv: str | None = None
+    last: str | None = None
     mark: str | None = None
     mark_iv: str | None = None
     underlying: str | None = None
+    underlying_name: str = ""
     open_interest: str | None = None
     delta: str | None = None
     gamma: str | None = None
     vega: str | None = None
     theta: str | None = None
+    rho: str | None = None
+
+
+class Numbered(Event, frozen=True, gc=False):
+    """The frame's own number among all of its connection, where the venue counts them; always a frame's first event.
+
+    Nothing tells which book a missing frame was of, so that one missing is a loss for each.
+    """
+
+    number: int
+
+
+class Greeting(Event, frozen=True, gc=False):
+    """The venue is ready to be asked."""
+
+
+class Reply(Event, frozen=True, gc=False):
+    """The venue waits for this text, as a sign of life; a replay sends nothing."""
+
+    text: str
 
 
 class Acknowledged(Event, frozen=True, gc=False):
-    """The venue took a request. `target` is empty; `request` is the request's id."""
+    """The venue took a request. `target` is empty; `request` is the request's id, empty where the answer names none.
+
+    `streams` names those that it took; where it names some of a request's streams only, the others are refused if
+    `request` is told, and still unanswered if not. None: all of the request.
+    """
 
     request: str = ""
+    streams: tuple[str, ...] | None = None
 
 
 class Refused(Event, frozen=True, gc=False):
-    """The venue turned a request down, in its own words."""
+    """The venue turned a request down, in its own words; `streams` names what it does not take, where it says so."""
 
     request: str | None = None
     code: str | None = None
     message: str = ""
+    streams: tuple[str, ...] = ()
 
 
 class Heartbeat(Event, frozen=True, gc=False):

@@ -26,7 +26,10 @@ class Target(NamedTuple):
             UsageError: when either part is missing.
         """
         venue, colon, rest = text.partition(":")
-        symbol, _, channel = rest.partition("@")
+        # Hyperliquid's spot pairs are called `@107`.
+        first = 1 if rest[:1] == "@" and rest[1:2].isdecimal() else 0
+        symbol, _, channel = rest[first:].partition("@")
+        symbol = rest[:first] + symbol
         if not colon or not venue or not symbol:
             raise UsageError(f"a target is venue:SYMBOL, not {text!r}", hint="feedtape watch binance:BTCUSDT")
         return cls(venue.lower(), symbol, channel)

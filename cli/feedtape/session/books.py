@@ -7,7 +7,7 @@ import msgspec
 
 from feedtape.book.keeper import BookKeeper, State
 from feedtape.book.lanes import Tally
-from feedtape.model.events import BookDelta, BookSnapshot, Event, Gap, Resync
+from feedtape.model.events import BookChecksum, BookDelta, BookSnapshot, Event, Gap, Resync
 from feedtape.session.pages import Page
 from feedtape.venues.contract import Venue
 
@@ -58,7 +58,14 @@ class Books:
         """Take a snapshot: of one stream, or of every stream of its symbol when it came by REST."""
         if event.channel:
             keeper = self._keeper(event.target, event.channel)
-            return () if keeper is None else keeper.take_snapshot(event, connection)
+            if keeper is None:
+                return ()
+            known_by_it = keeper.take_snapshot(event, connection)
+            if keeper.is_live and not keeper.wants_stream:
+                self.wanting.pop(keeper.target, None)
+            else:
+                self._want(keeper)
+            return known_by_it
         keepers = [keeper for name, keeper in self.by_target.items() if name.partition("@")[0] == event.target]
         if not keepers:
             keeper = self._keeper(event.target, "")
@@ -73,6 +80,18 @@ class Books:
                     self._want(keeper)
         return known
 
+    def checksum(self, event: BookChecksum, connection: int) -> Sequence[Event] | None:
+        """Take a checksum that came by itself; see `BookKeeper.take_checksum`."""
+        keeper = self.by_target.get(event.target)
+        if keeper is not None and keeper.channel != event.channel:
+            keeper = self.by_target.get(f"{event.target}@{event.channel}")
+        if keeper is None:
+            return ()
+        known = keeper.take_checksum(event, connection)
+        if known:
+            self._want(keeper)
+        return known
+
     def _keeper(self, target: str, channel: str) -> BookKeeper | None:
         """The book of a stream. The first book stream of a symbol has the plain name, others carry their channel in it.
 
@@ -82,8 +101,7 @@ class Books:
         if keeper is None:
             keeper = self._new(target, target, channel)
         elif not keeper.channel and channel:
-            keeper.channel = channel
-            keeper.integrity = self._venue_of(target).integrity(channel)
+            keeper.follow(channel, self._venue_of(target).integrity(channel))
         elif channel and keeper.channel != channel:
             name = f"{target}@{channel}"
             keeper = self.by_target.get(name) or self._new(name, target, channel)
@@ -102,7 +120,7 @@ class Books:
         return self._resolve(target.partition(":")[0])
 
     def _want(self, keeper: BookKeeper) -> None:
-        if keeper.wants_snapshot:
+        if keeper.wants_snapshot or keeper.wants_stream:
             self.wanting[keeper.target] = keeper
 
     # -- what happens to many at once
@@ -129,8 +147,16 @@ class Books:
         """Break every book that may have lost something, before its own sequence takes the loss for the venue's."""
         known: list[Event] = []
         for keeper in self.by_target.values():
-            if connections is None or (keeper.carriers and all(one in connections for one in keeper.carriers)):
-                known.append(keeper.break_off(gap.kind, gap.recv, None, gap.detail))
+            known.extend(keeper.lose(connections, gap.kind, gap.recv, gap.detail))
+            self._want(keeper)
+        return known
+
+    def doubt(self, gap: Gap, connection: int) -> list[Event]:
+        """Break what may have lost something by a frame that cannot be read, and would never show it."""
+        known: list[Event] = []
+        for keeper in self.by_target.values():
+            if not keeper.integrity.sees_loss:
+                known.extend(keeper.lose((connection,), gap.kind, gap.recv, gap.detail))
                 self._want(keeper)
         return known
 
@@ -145,7 +171,7 @@ class Books:
 
     def weigh(self, time: int) -> list[Event]:
         """Give up the deepest books where all together are more than a machine should hold; a snapshot may bring them back."""
-        levels = {target: len(keeper.book.bids) + len(keeper.book.asks) for target, keeper in self.by_target.items()}
+        levels = {target: keeper.weight for target, keeper in self.by_target.items()}
         excess, known = sum(levels.values()) - LEVELS_TRACKED, list[Event]()
         for target in sorted(levels, key=lambda name: (-levels[name], name)):
             if excess <= 0:

@@ -13,12 +13,14 @@ import msgspec
 from feedtape.book.lanes import Repeated
 from feedtape.errors import BadFrame, FeedtapeError, TapeError, UsageError
 from feedtape.model.events import (
+    BookChecksum,
     BookDelta,
     BookSnapshot,
     Derivative,
     Event,
     Gap,
     Liquidation,
+    Numbered,
     OptionSummary,
     Quote,
     Refused,
@@ -50,6 +52,8 @@ from feedtape.model.records import (
     Record,
 )
 from feedtape.session.books import Books, Resolve
+from feedtape.session.conversations import Conversations
+from feedtape.session.exchanges import Exchange, Exchanges
 from feedtape.session.flows import Flows
 from feedtape.session.keyframes import Assembly
 from feedtape.session.lanes import LaneFacts, Lanes
@@ -57,13 +61,15 @@ from feedtape.session.losses import Loss, Losses
 from feedtape.session.pages import Page, counted_since
 from feedtape.session.report import books_as_json
 from feedtape.session.traffic import Traffic
-from feedtape.venues.contract import DEEPEST, Venue, is_too_deep, path_of
+from feedtape.venues.contract import DEEPEST, is_too_deep
+from feedtape.venues.registry import Decoders
 
 
 class Totals(msgspec.Struct):
     """Counters of the whole session. `frames` are WebSocket messages received and HTTP bodies; `bytes` theirs.
 
-    `unplaced` are frames whose connection was opened where the tape is damaged, so that nobody knows whose they are, and
+    `repeated_frames` are those that their number shows to have come before, `unplaced` those whose connection was opened where
+    the tape is damaged, so that nobody knows whose they are;
     `refused_frames` are messages that were too long to be taken, `untracked` events of books beyond those that are followed,
     `digests_unchecked` those that could not be compared because of such a place.
     """
@@ -74,6 +80,7 @@ class Totals(msgspec.Struct):
     bad_frames: int = 0
     refused: int = 0
     refused_frames: int = 0
+    repeated_frames: int = 0
     dropped: int = 0
     stalls: int = 0
     losses: int = 0
@@ -106,21 +113,10 @@ def marker_text(record: Record) -> str:
     return str(fields.get("note") or ", ".join(fields))[:200]
 
 
-class _Exchange(msgspec.Struct):
-    """An HTTP exchange under way."""
-
-    venue: str
-    url: str
-    status: int = 0
-
-
 TRAFFIC_KEPT = 20_000
 """Targets whose traffic is counted one by one."""
 _WEIGHED_EVERY = 32 * 1024 * 1024
 """Bytes of frames after which the depth of all books is looked at."""
-CONNECTIONS_TRACKED = 10_000
-"""Open connections and exchanges under way that a session remembers; the oldest are forgotten, their frames are nobody's then."""
-INSTRUMENTS_KEPT = 200_000
 MARKERS_KEPT = 1000
 """Markers that are listed one by one."""
 _TOO_DEEP = f"JSON nested more than {DEEPEST} deep"
@@ -133,22 +129,18 @@ class Session:
 
     def __init__(self, resolve: Resolve) -> None:
         """Begin with nothing; `resolve` finds a venue by its name."""
-        self._resolve = resolve
-        self._venues: dict[int, Venue] = {}
-        self._names: dict[int, str] = {}
-        self._exchanges: dict[int, _Exchange] = {}
+        self._decoders = Decoders(resolve)
+        self._conversations = Conversations(self._decoders.venue)
+        self._exchanges = Exchanges(self._decoders.venue)
         self._stalled: dict[int, int] = {}
         self._lanes = Lanes()
-        self._books = Books(resolve, self._lanes, self._know, self._beyond)
+        self._books = Books(self._decoders.venue, self._lanes, self._exchanges.learn, self._beyond)
         self.books = self._books.by_target
         """Every book by its target, in the order in which they appeared."""
         self.wanting = self._books.wanting
         """Books that a snapshot would help, by target; the live feed takes them out as it asks."""
-        self._flows = Flows(self._know, self._lanes, self._beyond)
+        self._flows = Flows(self._exchanges.learn, self._lanes, self._beyond)
         self.flows = self._flows.by_target
-        self.instruments: dict[str, Instrument] = {}
-        """Facts of every target that has a book or a flow, from the instrument lists that went by."""
-        self._lists: dict[str, dict[str, Instrument]] = {}
         self.totals = Totals()
         self.unread: dict[str, int] = {}
         self._losses = Losses()
@@ -159,6 +151,8 @@ class Session:
         self.markers: list[Marker] = []
         """What a person noted, as many as are kept."""
         self._page = Page()
+        self.heard: tuple[Record | None, Sequence[Event]] = (None, ())
+        """The latest frame and all that it said, what another connection had brought before included."""
         self._weighed_at = 0
         self._hole = False
         """Whether something is missing that only a keyframe can tell."""
@@ -166,6 +160,7 @@ class Session:
         self._of_event: dict[type[Event], Callable[[Any, int], Sequence[Event] | None]] = {
             BookDelta: self._books.delta,
             BookSnapshot: self._books.snapshot,
+            BookChecksum: self._books.checksum,
             Trade: self._flows.trade,
             SpentTradeId: self._flows.spent,
             Quote: self._flows.quote,
@@ -181,8 +176,8 @@ class Session:
             OPEN: self._opened,
             CLOSE: self._closed,
             ERROR: self._failed,
-            REQUEST: self._requested,
-            RESPONSE: self._responded,
+            REQUEST: self._exchanges.requested,
+            RESPONSE: self._exchanges.responded,
             BODY: self._body,
             STALL: self._silent,
             DROP: self._dropped,
@@ -210,22 +205,39 @@ class Session:
         totals.bytes += len(payload)
         if self._stalled:
             self._end_stall(connection, time)
-        venue = self._venues.get(connection)
-        if venue is None:
+        conversation = self._conversations.by_number.get(connection)
+        if conversation is None:
             return self._unplaced(record)
         if len(payload) >= 2 * DEEPEST and is_too_deep(payload):
             return self._bad(record, _TOO_DEEP)
         try:
-            events = venue.decode(payload, time)
+            events = conversation.decode(payload, time)
         except BadFrame as error:
             return self._bad(record, str(error))
+        return self._of_frame(events, record)
+
+    def _of_frame(self, events: Sequence[Event], record: Record) -> Sequence[Event]:
+        """Take what a frame said, if its number does not show that it was said before."""
+        self.heard = record, events
+        if not events:
+            return events
+        missing: Gap | None = None
+        if type(events[0]) is Numbered:
+            is_news, missing = self._conversations.judge(events[0], record.connection)
+            if not is_news:
+                self.totals.repeated_frames += 1
+                return ()
+            events = events[1:]
+        lost = () if missing is None else self._lose(missing, (record.connection,))
         if events:
+            time = record.time
             traffic = self.traffic.get(events[0].target)
             if traffic is None or time >= traffic.ends:
                 traffic = self._turn_traffic(events[0].target, time)
             traffic.frames += 1
-            traffic.bytes += len(payload)
-        return self._take(events, connection)
+            traffic.bytes += len(record.payload)
+        known = self._take(events, record.connection)
+        return [*lost, *known] if lost else known
 
     def _turn_traffic(self, target: str, time: int) -> Traffic:
         traffic = self.traffic.get(target)
@@ -262,13 +274,16 @@ class Session:
         self.totals.bytes += len(record.payload)
         if self._stalled:
             self._end_stall(record.connection, record.time)
-        venue = self._venues.get(record.connection)
-        if venue is None:
+        conversation = self._conversations.by_number.get(record.connection)
+        if conversation is None:
             return self._unplaced(record)
+        if is_too_deep(record.payload):
+            return self._bad(record, _TOO_DEEP)
         try:
-            return self._take(venue.decode_binary(record.payload, record.time), record.connection)
+            events = conversation.decode_binary(record.payload, record.time)
         except BadFrame as error:
             return self._bad(record, str(error))
+        return self._of_frame(events, record)
 
     def _take(self, events: Sequence[Event], connection: int) -> Sequence[Event]:
         of_event = self._of_event
@@ -290,13 +305,14 @@ class Session:
         return events
 
     def _began(self, record: Record) -> Sequence[Event]:
+        self._decoders.take(record.json())
         if self.first is None:
             self.first = record.time
             return ()
         self._page = Page(
             record.time,
             # Those that are open go on in this page.
-            msgspec.structs.replace(self.totals, connections=self.totals.connections - len(self._names)),
+            msgspec.structs.replace(self.totals, connections=self.totals.connections - len(self.connections)),
             {target: keeper.counters for target, keeper in self.books.items()},
             {target: (flow.trades, flow.quotes) for target, flow in self.flows.items()},
             self.unread,
@@ -313,13 +329,12 @@ class Session:
         self.totals.unplaced += 1
         return ()
 
-    def _bad(self, record: Record, error: str) -> Sequence[Event]:
+    def _bad(self, record: Record, error: str, venue: str = "?") -> Sequence[Event]:
         self.totals.bad_frames += 1
-        venue = self._venues.get(record.connection)
-        detail = f"{venue.name if venue else '?'}: {error[:_LONGEST_DETAIL]}"
+        name = self.connections.get(record.connection, venue)
+        detail = f"{name}: {error[:_LONGEST_DETAIL]}"
         gap = Gap("", record.time, None, "bad-frame", record.time, None, detail)
-        self._note(gap)
-        return (gap,)
+        return self._note_all([gap, *self._books.doubt(gap, record.connection)])
 
     def _note_all(self, events: Sequence[Event]) -> Sequence[Event]:
         for event in events:
@@ -353,25 +368,22 @@ class Session:
 
     def _opened(self, record: Record) -> Sequence[Event]:
         fields = record.json()
-        if len(self._venues) >= CONNECTIONS_TRACKED:
-            oldest = next(iter(self._venues))
-            del self._venues[oldest], self._names[oldest]
-            self._stalled.pop(oldest, None)
-        self._venues[record.connection] = self._resolve(fields["venue"])
-        self._names[record.connection] = fields["venue"]
+        for forgotten in self._conversations.opened(
+            record.connection, fields["venue"], record.time, is_new=not fields.get("imported")
+        ):
+            self._stalled.pop(forgotten, None)
         self._lanes.opened(record.connection, fields.get("lane"))
         self._count_connections()
         self.totals.connections += 1
         return ()
 
     def _count_connections(self) -> None:
-        names = list(self._names.values())
+        names = list(self.connections.values())
         self._flows.echoes.listen(len(set(names)) < len(names))
 
     def _closed(self, record: Record) -> Sequence[Event]:
         fields = record.json()
-        self._venues.pop(record.connection, None)
-        self._names.pop(record.connection, None)
+        self._conversations.closed(record.connection)
         self._lanes.closed(record.connection)
         self._count_connections()
         if fields.get("final"):
@@ -396,7 +408,7 @@ class Session:
         return self._note_all([*known, *self._books.outlive(record.connection, record.time)])
 
     def _failed(self, record: Record) -> Sequence[Event]:
-        if self._exchanges.pop(record.connection, None) is not None:
+        if self._exchanges.under_way.pop(record.connection, None) is not None:
             self.totals.http_errors += 1
         fields = record.json()
         status = Status("", record.time, None, str(fields.get("message", "error"))[:_LONGEST_DETAIL])
@@ -404,29 +416,16 @@ class Session:
         if refused is None:
             return (status,)
         self.totals.refused_frames += 1
-        name = self._names.get(record.connection, "?")
+        name = self.connections.get(record.connection, "?")
         detail = f"{name}: a message of {refused['size']} bytes, the limit is {refused['limit']}"
         gap = Gap("", record.time, None, "refused-frame", int(refused["since"]), None, detail)
         self._note(gap)
         return (status, gap)
 
-    def _requested(self, record: Record) -> Sequence[Event]:
-        fields = record.json()
-        if len(self._exchanges) >= CONNECTIONS_TRACKED:
-            del self._exchanges[next(iter(self._exchanges))]
-        self._exchanges[record.connection] = _Exchange(fields["venue"], fields["url"])
-        return ()
-
-    def _responded(self, record: Record) -> Sequence[Event]:
-        exchange = self._exchanges.get(record.connection)
-        if exchange is not None:
-            exchange.status = int(record.json()["status"])
-        return ()
-
     def _body(self, record: Record) -> Sequence[Event]:
         self.totals.frames += 1
         self.totals.bytes += len(record.payload)
-        exchange = self._exchanges.pop(record.connection, None)
+        exchange = self._exchanges.under_way.pop(record.connection, None)
         if exchange is None and self._hole:
             self.totals.unplaced += 1
             return ()
@@ -436,31 +435,11 @@ class Session:
             self.totals.http_errors += 1
             text = record.payload[:200].decode(errors="replace")
             return (Status("", record.time, None, f"{exchange.venue}: HTTP {exchange.status}: {text}"),)
-        venue = self._resolve(exchange.venue)
-        path = path_of(exchange.url)
         try:
-            if path.partition("?")[0] == venue.instruments_request().path.partition("?")[0]:
-                if is_too_deep(record.payload):
-                    return self._bad(record, _TOO_DEEP)
-                found = venue.instruments(record.payload)
-                if len(found) > INSTRUMENTS_KEPT:
-                    return self._bad(record, f"a list of {len(found)} instruments")
-                self._lists[venue.name] = {entry.symbol: entry for entry in found}
-                for target in [*self.books, *self.flows]:
-                    self._know(target)
-                return ()
-            if is_too_deep(record.payload):
-                return self._bad(record, _TOO_DEEP)
-            events = venue.decode_body(path, record.payload, record.time)
+            events = self._exchanges.read(exchange, record, [*self.books, *self.flows])
         except BadFrame as error:
-            return self._bad(record, str(error))
+            return self._bad(record, str(error), exchange.venue)
         return self._take(events, record.connection)
-
-    def _know(self, target: str) -> None:
-        venue, _, symbol = target.partition("@")[0].partition(":")
-        facts = self._lists.get(venue, {}).get(symbol)
-        if facts is not None:
-            self.instruments[f"{venue}:{symbol}"] = facts
 
     # -- notes
 
@@ -468,7 +447,7 @@ class Session:
         fields = record.json()
         connection, since = int(fields["connection"]), int(fields["since"])
         self.totals.stalls += 1
-        if connection in self._names:
+        if connection in self.connections:
             self._stalled[connection] = since
         self._books.judge_silence(self._stalled, record.time)
         return (Status("", record.time, None, fields.get("message", f"connection {connection} is silent")),)
@@ -502,13 +481,15 @@ class Session:
         return self._lose(gap, fields.get("connections"))
 
     def _lose(self, gap: Gap, connections: Sequence[int] | None) -> Sequence[Event]:
+        if gap.kind != "gap":
+            self._conversations.lost_count(connections)
         known = [gap, *self._books.lose(gap, connections)]
         self._flows.lose(connections)
         return self._note_all(known)
 
     def _mend(self, record: Record) -> Sequence[Event]:
         """Take from a keyframe what a hole swallowed, or what there was before the tape; else it says nothing new."""
-        is_blank = not (self._hole or self._venues or self._exchanges or self.books or self.totals.frames)
+        is_blank = not (self._hole or self.connections or self._exchanges.under_way or self.books or self.totals.frames)
         if not self._hole and not is_blank:
             return ()
         saved = self._assembly.add(record)
@@ -534,14 +515,13 @@ class Session:
         saved = record.json()
         lanes = saved.get("lanes", {}).get("of", {})
         for number, name in saved["connections"].items():
-            if int(number) not in self._names:
-                self._names[int(number)] = name
-                self._venues[int(number)] = self._resolve(name)
+            if int(number) not in self.connections:
+                self._conversations.opened(int(number), name, record.time, is_new=False)
                 self._lanes.opened(int(number), lanes.get(number))
                 self.totals.connections += 1
         self._count_connections()
         for number, one in saved.get("exchanges", {}).items():
-            self._exchanges.setdefault(int(number), msgspec.convert(one, _Exchange))
+            self._exchanges.under_way.setdefault(int(number), msgspec.convert(one, Exchange))
         known: list[Event] = []
         for target, one in saved["books"].items():
             known += self._books.adopt(target, one, record.time, mends=saved.get("mends", False))
@@ -584,8 +564,10 @@ class Session:
         for target, one in flows.items():
             one["trades"], one["quotes"] = page.flow(target, one["trades"], one["quotes"])
         return {
-            "connections": {str(number): name for number, name in self._names.items()},
-            "exchanges": {str(number): build(exchange) for number, exchange in self._exchanges.items()},
+            "decoders": self._decoders.save(),
+            "connections": {str(number): name for number, name in self.connections.items()},
+            "conversations": self._conversations.save(),
+            "exchanges": {str(number): build(exchange) for number, exchange in self._exchanges.under_way.items()},
             "stalled": {str(number): since for number, since in self._stalled.items()},
             "books": self._books.save(page),
             "flows": flows,
@@ -621,15 +603,13 @@ class Session:
 
     def _restore_state(self, saved: dict[str, Any]) -> None:
         """Take over what is no book, flow or count: what is open, and what is known of instruments."""
-        convert = msgspec.convert
-        self._names = {int(number): name for number, name in saved["connections"].items()}
-        self._venues = {number: self._resolve(name) for number, name in self._names.items()}
-        self._exchanges = {int(number): convert(one, _Exchange) for number, one in saved["exchanges"].items()}
+        self._decoders.take(saved)
+        self._conversations.load(saved["connections"], saved.get("conversations", {}))
+        self._exchanges.load(saved["exchanges"], saved["instruments"])
         self._stalled = {int(number): since for number, since in saved["stalled"].items()}
         self._lanes.load_connections(saved.get("lanes", {}))
         self._count_connections()
         self._flows.echoes.load(saved.get("echoes", []))
-        self.instruments = {target: convert(one, Instrument) for target, one in saved["instruments"].items()}
 
     def as_json(self) -> dict[str, dict[str, Any]]:
         """Return every book's proof and counters, as `verify --json` prints them."""
@@ -667,7 +647,17 @@ class Session:
     @property
     def connections(self) -> dict[int, str]:
         """Venue by number of the connections that are open."""
-        return self._names
+        return self._conversations.names
+
+    @property
+    def instruments(self) -> dict[str, Instrument]:
+        """Facts of every target that has a book or a flow, from the instrument lists that went by."""
+        return self._exchanges.instruments
+
+    @property
+    def exchanges(self) -> dict[int, Exchange]:
+        """HTTP exchanges under way, by their numbers."""
+        return self._exchanges.under_way
 
     @property
     def has_hole(self) -> bool:

@@ -213,12 +213,12 @@ class Binance(Dialect):
         return None
 
 
-_FUTURES_RULES = Rules(180.0, 600.0, 10, 2400, 1024)
+_FUTURES_RULES = Rules(180.0, 600.0, messages=((10, 1.0),), weight_per_minute=2400)
 
 SPOT = Binance(
     "binance",
     ("BTCUSDT", "ETHUSDT"),
-    Rules(20.0, 60.0, 5, 6000, 1024),
+    Rules(20.0, 60.0, messages=((5, 1.0),), weight_per_minute=6000),
     Universe(0, 1.0),
     "/api/v3/",
     binance_symbols.spot,

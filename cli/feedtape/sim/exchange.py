@@ -7,6 +7,7 @@ import random
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from http import HTTPStatus
 from urllib.parse import parse_qsl, urlsplit
 
@@ -70,11 +71,16 @@ class SimulatedExchange:
         self.peers: dict[int, Peer] = {}
         self.steps = 0
         self.steps_skipped = 0
-        self._ping_every = ping_every or self.dialect.rules.ping_every
+        self.refused_connections = 0
+        self._calm = False
+        # Where the venue sends no pings, the flag is of the signs of life that it sends in its own words.
+        rules = self.dialect.rules
+        self._ping_every = rules.ping_every and (ping_every or rules.ping_every)
+        self._beat_every = rules.beat_every and (ping_every or rules.beat_every)
         self._max_life = max_life or self.dialect.rules.max_life
         self._limits = limits
         self._weight = WeightMeter(self.dialect.rules.weight_per_minute)
-        self._attempts = RateWindow(self.dialect.rules.connections_per_5_minutes, 300)
+        self._attempts = RateWindow(*self.dialect.rules.connects)
         self._rest_rng = random.Random(f"{seed}/rest")
         self._opened_at = time.monotonic()
         self._opened_ns = time.time_ns()
@@ -96,7 +102,7 @@ class SimulatedExchange:
             compression=None,
             ping_interval=None,
             close_timeout=_CLOSE_WITHIN_S,
-            create_connection=SimConnection,
+            create_connection=partial(SimConnection, on_post=self._answer_post),  # type: ignore[arg-type]  # it is only called
             server_header=None,
         )
         failure: Exception | None = None
@@ -131,6 +137,12 @@ class SimulatedExchange:
     def pause(self) -> None:
         """Freeze the market between two steps; connections stay alive."""
         self._running.clear()
+
+    def calm(self) -> None:
+        """Let no further fault strike a frame."""
+        self._calm = True
+        for peer in self.peers.values():
+            peer.calm()
 
     def resume(self) -> None:
         """Let the market go on."""
@@ -184,19 +196,26 @@ class SimulatedExchange:
         session = self.dialect.open(connection.request.path, self._desk())
         assert session is not None, "refused by _process_request"
         self._connections += 1
-        peer = Peer(self._connections, connection, session, self.plan, self.log, self.seed)
+        peer = Peer(self._connections, connection, session, self.plan, self.log, self.seed, binary=self.dialect.binary)
         self.peers[peer.number] = peer
         self._index()
-        peer.schedule(lambda: self._close(peer, 1001, ""))
+        if self._calm:
+            peer.calm()
+        else:
+            peer.schedule(lambda: self._close(peer, 1001, ""))
         if self._limits:
             self._watch_messages(peer)
-        watch = self._tasks.create_task(self._keep_alive(peer))
+        watch = self._tasks.create_task(self._watch(peer))
+        for frame in self.dialect.greet(session, self._desk(peer)):
+            peer.reply(frame)
         try:
             async for message in connection:
                 text = message if isinstance(message, str) else message.decode(errors="replace")
                 for frame in self.dialect.receive(session, text, self._desk(peer)):
                     peer.reply(frame)
                 self._index()
+                if session.dropped:
+                    connection.transport.abort()
         except ConnectionClosed:
             pass
         finally:
@@ -205,20 +224,63 @@ class SimulatedExchange:
             del self.peers[peer.number]
             self._index()
 
-    async def _keep_alive(self, peer: Peer) -> None:
-        """Ping as the venue does, and end the connection when it is not answered or has lived its life."""
-        until = time.monotonic() + self._max_life
+    async def _watch(self, peer: Peer) -> None:
+        """Do what a venue does by the clock: ping, show that it lives, and end what does not answer or has lived its life."""
+        rules = self.dialect.rules
+        peer.connection.heard_at = time.monotonic()
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(self._end_of_life(peer))]
+            if self._ping_every:
+                tasks.append(group.create_task(self._keep_alive(peer, self._ping_every)))
+            if self._beat_every:
+                tasks.append(group.create_task(self._beat(peer, self._beat_every)))
+            if rules.client_within:
+                tasks.append(group.create_task(self._expect_client(peer, rules.client_within)))
+            if rules.subscribe_within:
+                tasks.append(group.create_task(self._expect_subscription(peer, rules.subscribe_within)))
+            await peer.connection.wait_closed()
+            for task in tasks:
+                task.cancel()
+
+    async def _end_of_life(self, peer: Peer) -> None:
+        await asyncio.sleep(self._max_life)
+        if peer.connection.stalled:
+            peer.connection.transport.abort()
+        await peer.connection.close(1001, "maximum life of a connection")
+
+    async def _keep_alive(self, peer: Peer, every: float) -> None:
+        """Ping, and end the connection when it is not answered."""
         try:
-            while (left := until - time.monotonic()) > 0:
-                await asyncio.sleep(min(self._ping_every, left))
-                if time.monotonic() < until and not await self._answers_ping(peer):
+            while True:
+                await asyncio.sleep(every)
+                if not await self._answers_ping(peer):
                     await peer.connection.close(1008, "Pong timeout")
                     return
-            if peer.connection.stalled:
-                peer.connection.transport.abort()
-            await peer.connection.close(1001, "maximum life of a connection")
         except ConnectionClosed:
             pass
+
+    async def _beat(self, peer: Peer, every: float) -> None:
+        while True:
+            await asyncio.sleep(every)
+            for frame in self.dialect.beat(peer.session, self._desk(peer)):
+                peer.reply(frame)
+            if peer.session.dropped and not peer.connection.stalled:
+                peer.connection.transport.abort()
+
+    async def _expect_client(self, peer: Peer, within: float) -> None:
+        """End a connection on which the client has said nothing for too long."""
+        left = within
+        while left > 0:
+            await asyncio.sleep(left)
+            left = peer.connection.heard_at + within - time.monotonic()
+        if not peer.connection.stalled:
+            peer.connection.transport.abort()
+
+    async def _expect_subscription(self, peer: Peer, within: float) -> None:
+        """End a connection on which nothing is subscribed in time."""
+        await asyncio.sleep(within)
+        if not peer.session.streams and not peer.connection.stalled:
+            await peer.connection.close(1000, "no subscription")
 
     async def _answers_ping(self, peer: Peer) -> bool:
         """Ping a client; a stalled one is left alone, for its stall is our doing."""
@@ -233,10 +295,13 @@ class SimulatedExchange:
         return True
 
     def _watch_messages(self, peer: Peer) -> None:
-        window = RateWindow(self.dialect.rules.messages_per_second, 1.0)
+        windows = [RateWindow(*rate) for rate in self.dialect.rules.messages]
 
         def count() -> None:
-            if not window.add(time.monotonic()):
+            now = time.monotonic()
+            # Each window counts, whatever another has said.
+            fitting = [window.add(now) for window in windows]
+            if not all(fitting):
                 self._close(peer, 1008, "Too many requests")
 
         peer.connection.on_frame = count
@@ -250,7 +315,9 @@ class SimulatedExchange:
         url = urlsplit(request.path)
         query = dict(parse_qsl(url.query))
         if request.headers.get("Upgrade", "").lower() == "websocket":
-            if self._limits and not self._attempts.add(time.monotonic()):
+            most = self.dialect.rules.connections
+            if self._limits and (not self._attempts.add(time.monotonic()) or (most is not None and len(self.peers) >= most)):
+                self.refused_connections += 1
                 return _response(self.dialect.limited(60))
             return None if self.dialect.open(request.path, self._desk()) else _response(_NOT_FOUND)
         if url.path.startswith("/sim/"):
@@ -268,9 +335,12 @@ class SimulatedExchange:
             answer = self.dialect.limited(1)
         return _response(answer, self.dialect.used_weight(self._weight.used))
 
+    def _answer_post(self, path: str, body: bytes) -> Response:
+        return _response(self.dialect.post(urlsplit(path).path, body, self._desk()) or _NOT_FOUND)
+
     def _desk(self, peer: Peer | None = None) -> Desk:
         number = None if peer is None else peer.number
-        return Desk(self.listings, self.now_ns(), self._published, lambda symbols: self._refuse(symbols, number))
+        return Desk(self.listings, self.now_ns(), self._published, lambda symbols: self._refuse(symbols, number), self.rate)
 
     def _published(self, listing: Listing) -> BookState:
         """Return the book that REST publishes: like a venue's cache, often within the latest event, not after it."""
@@ -286,7 +356,8 @@ class SimulatedExchange:
         return market.state()
 
     def _refuse(self, symbols: Sequence[str], number: int | None) -> str | None:
-        always = self.plan.refused_symbols.intersection(symbols)
+        # Faults name symbols in capitals, whatever the venue's own spelling.
+        always = [symbol for symbol in symbols if symbol.upper() in self.plan.refused_symbols]
         if not always and not self._rest_rng.random() < self.plan.of("refuse"):
             return None
         self.log.add("refuse", f"SUBSCRIBE of {', '.join(symbols)}", connection=number)

@@ -10,6 +10,7 @@ from itertools import groupby
 
 from .instrument import Instrument
 from .market import Liquidation, Market, Step
+from .window import Window
 
 _RECENT_STEPS = 4096
 
@@ -65,6 +66,8 @@ class Listing:
     stats: Stats = field(init=False)
     liquidation: Liquidation | None = None
     """The largest one of the current window."""
+    windows: dict[str, Window] = field(default_factory=dict)
+    """What was published of the book, by the name of the stream."""
     aggregates: list[AggTrade] = field(default_factory=list)
     """The trades of the latest step, aggregated."""
 
@@ -112,6 +115,13 @@ class Listing:
             bids.update(part.bids)
             asks.update(part.asks)
         return Step(parts[0].first, parts[-1].last, bids, asks, (), True, None)
+
+    def window(self, stream: str, depth: int | None, *, tells_leaving: bool = True, number: int = 0) -> Window:
+        """Return the published picture of a stream; the first who asks begins it."""
+        window = self.windows.get(stream)
+        if window is None:
+            window = self.windows[stream] = Window(depth, tells_leaving=tells_leaving, number=number)
+        return window
 
     def last_id_before(self, steps: int) -> int:
         """Return the last update id before the latest `steps` steps."""

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
+import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
 import orjson
 from websockets.asyncio.server import ServerConnection
+from websockets.http11 import Response
 from websockets.protocol import Event, State
 
 from .dialect import Session
@@ -21,19 +24,51 @@ _DELAY_CHANCE = 0.02
 _QUOTED = 160
 
 
+OnPost = Callable[[str, bytes], Response]
+_POST = b"POST "
+_LONGEST_POST = 64 * 1024
+
+
 class SimConnection(ServerConnection):
-    """A WebSocket that can play dead, and that counts what the client sends."""
+    """A WebSocket that can play dead, and that counts what the client sends.
+
+    The server knows HTTP's GET alone; a POST is answered here, before its parser sees it.
+    """
 
     stalled = False
     on_frame: Callable[[], None] | None = None
+    heard_at = 0.0
+
+    def __init__(self, *args: Any, on_post: OnPost | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._on_post = on_post
+        self._posted: bytes | None = b"" if on_post is not None else None
 
     def data_received(self, data: bytes) -> None:
         # Not even read: a ping gets no pong, a close frame no answer. The end of the stream is still noticed.
-        if not self.stalled:
-            super().data_received(data)
+        if self.stalled:
+            return
+        if self._posted is not None:
+            data = self._posted + data
+            if data.startswith(_POST[: len(data)]) and len(data) < _LONGEST_POST:
+                self._posted = data
+                self._answer_post(data)
+                return
+            self._posted = None
+        super().data_received(data)
+
+    def _answer_post(self, data: bytes) -> None:
+        head, end, body = data.partition(b"\r\n\r\n")
+        length = re.search(rb"(?i)\r\ncontent-length: *(\d+)", head)
+        if not end or self._on_post is None or (length is not None and len(body) < int(length[1])):
+            return
+        response = self._on_post(head.split(b" ", 2)[1].decode(errors="replace"), body)
+        self.transport.write(response.serialize())
+        self.transport.close()
 
     def process_event(self, event: Event) -> None:
         super().process_event(event)
+        self.heard_at = time.monotonic()
         if self.on_frame is not None:
             self.on_frame()
 
@@ -45,7 +80,15 @@ class Peer:
     """
 
     def __init__(
-        self, number: int, connection: SimConnection, session: Session, plan: FaultPlan, log: FaultLog, seed: int
+        self,
+        number: int,
+        connection: SimConnection,
+        session: Session,
+        plan: FaultPlan,
+        log: FaultLog,
+        seed: int,
+        *,
+        binary: bool = False,
     ) -> None:
         self.number = number
         self.connection = connection
@@ -55,6 +98,7 @@ class Peer:
         self._log = log
         self._rng = random.Random(f"{seed}/faults/{number}")
         self._struck = plan.strikes_frames
+        self._binary = binary
         self._overtaken: dict[str, bytes] = {}
         self._delayed: deque[bytes] | None = None
         self._timers: list[asyncio.TimerHandle] = []
@@ -65,6 +109,16 @@ class Peer:
             seconds = self._plan.of(name)
             if seconds and self._rng.random() < self._plan.shares.get(name, 1.0):
                 self._later(seconds, partial(self._strike_timed, name, strike, seconds))
+
+    def calm(self) -> None:
+        """Let no further fault strike; what was held back goes out. One that has fallen silent stays so."""
+        self._struck = False
+        for timer in self._timers:
+            timer.cancel()
+        self._release()
+        for frame in self._overtaken.values():
+            self._put(frame)
+        self._overtaken.clear()
 
     def end(self) -> None:
         """Stop the clocks, once the connection is gone."""
@@ -115,7 +169,8 @@ class Peer:
         if self._delayed is not None:
             self._delayed.append(frame)
             return
-        self.connection.protocol.send_text(frame)
+        protocol = self.connection.protocol
+        (protocol.send_binary if self._binary else protocol.send_text)(frame)
         self.frames_sent += 1
 
     def _strike(self, stream: str, frame: bytes, *, may_wait: bool) -> tuple[bytes, ...]:
@@ -175,15 +230,30 @@ def malform(frame: bytes, rng: random.Random) -> bytes:
         return rng.choice((b"<html><body>502 Bad Gateway</body></html>", b'{"e":', b"\xef\xbf\xbd", b""))
     if choice == 1:
         return rng.choice((b"null", b"[]", b"42", b'"depthUpdate"', b"[[[[[[[[[[]]]]]]]]]]"))
-    message = orjson.loads(frame)
-    payload: dict[str, Any] = message["data"] if isinstance(message.get("data"), dict) else message
-    field = rng.choice(sorted(payload))
+    try:
+        message = orjson.loads(frame)
+    except orjson.JSONDecodeError:
+        return b"?" + frame
+    payload = rng.choice(list(_containers(message)))
+    field: Any = rng.choice(sorted(payload)) if isinstance(payload, dict) else rng.randrange(len(payload))
     if choice == 2:
         del payload[field]
     else:
         values: tuple[object, ...] = (None, {}, "x", -1.5)
         payload[field] = rng.choice([value for value in values if type(value) is not type(payload[field])])
     return orjson.dumps(message)
+
+
+def _containers(value: Any) -> Iterator[Any]:
+    """Yield the objects of a message that have fields; of one that is lists alone, its lists."""
+    inner = [item for item in (value.values() if isinstance(value, dict) else value) if isinstance(item, dict)]
+    if isinstance(value, dict) and isinstance(value.get("data"), dict):
+        yield from _containers(value["data"])
+    elif isinstance(value, dict) or not inner:
+        yield value
+    else:
+        for item in inner:
+            yield from _containers(item)
 
 
 def _cut(frame: bytes, length: int) -> bytes:

@@ -18,8 +18,12 @@ def tell_truth(exchange: SimulatedExchange, path: str, query: Mapping[str, str])
     match path.removeprefix("/sim/"):
         case "book":
             return _book(exchange, query)
+        case "published":
+            return _published(exchange, query)
         case "faults":
             return Answer({"faults": [asdict(fault) for fault in exchange.log.faults], "counts": exchange.log.counts})
+        case "calm":
+            exchange.calm()
         case "pause":
             exchange.pause()
         case "resume":
@@ -32,7 +36,8 @@ def tell_truth(exchange: SimulatedExchange, path: str, query: Mapping[str, str])
 
 
 def _book(exchange: SimulatedExchange, query: Mapping[str, str]) -> Answer:
-    listing = exchange.listings.get(query.get("symbol", "").upper())
+    wanted = query.get("symbol", "")
+    listing = exchange.listings.get(wanted) or exchange.listings.get(wanted.upper())
     if listing is None:
         known = ", ".join(exchange.listings)
         return Answer({"error": f"unknown symbol {query.get('symbol')!r}; there are {known}"}, 404)
@@ -48,6 +53,19 @@ def _book(exchange: SimulatedExchange, query: Mapping[str, str]) -> Answer:
     return Answer({"symbol": listing.instrument.symbol, "sequence": state.id, "bids": bids, "asks": asks})
 
 
+def _published(exchange: SimulatedExchange, query: Mapping[str, str]) -> Answer:
+    """What a stream's listeners were told last, of a stream that publishes a window."""
+    name = query.get("stream", "")
+    for listing in exchange.listings.values():
+        window = listing.windows.get(name)
+        if window is not None:
+            state = window.state
+            bids, asks = sides(listing.instrument, state.bids, state.asks)
+            return Answer({"symbol": listing.instrument.symbol, "sequence": state.id, "bids": bids, "asks": asks})
+    known = ", ".join(name for listing in exchange.listings.values() for name in listing.windows)
+    return Answer({"error": f"nothing was published on {name!r}; there are {known}"}, 404)
+
+
 def _status(exchange: SimulatedExchange) -> dict[str, object]:
     return {
         "venue": exchange.dialect.name,
@@ -57,6 +75,7 @@ def _status(exchange: SimulatedExchange) -> dict[str, object]:
         "elapsed": exchange.elapsed(),
         "steps": exchange.steps,
         "steps_skipped": exchange.steps_skipped,
+        "refused_connections": exchange.refused_connections,
         "symbols": {symbol: listing.market.last_id for symbol, listing in exchange.listings.items()},
         "connections": [
             {

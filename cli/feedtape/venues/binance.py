@@ -10,7 +10,7 @@ Sources, cited below by letter:
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Annotated, Any, ClassVar, NamedTuple, TypeVar
 from urllib.parse import parse_qs, urlsplit
@@ -19,7 +19,7 @@ import msgspec
 import orjson
 
 from feedtape.book.rules import Chained, Contiguous, Integrity
-from feedtape.errors import BadFrame
+from feedtape.errors import BadFrame, UsageError
 from feedtape.model.decimals import ZERO, checked
 from feedtape.model.events import (
     Acknowledged,
@@ -39,23 +39,23 @@ from feedtape.model.events import (
 )
 from feedtape.model.instruments import Instrument
 from feedtape.model.targets import Target
-from feedtape.venues.contract import LONGEST_NAME, ConnectionPlan, Heartbeat, Limits, Request, Venue, named
+from feedtape.venues.contract import LONGEST_NAME, Ask, Heartbeat, Limits, Page, Rate, Request, Stream, Venue, named
 
+_DEPTH = re.compile(r"depth(5|10|20)?(@(0|100|250|500|1000)ms)?")
 _PARTIAL = re.compile(r"depth(5|10|20)(?:@|$)")
 _MICROSECONDS_FROM = 100_000_000_000_000
 _AFTER_STREAM = b'","'
 _HEAD = re.compile(rb'\{"stream":"([^"\\\x00-\x1f]{1,%d})' % LONGEST_NAME)
 _LATEST_NS = 2**63 - 1
 
-_Id = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
-_Time = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
-_STREAMS_A_MESSAGE = 100
+Id = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+Time = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 _ROUTES_REMEMBERED = 4096
 
 _T = TypeVar("_T")
 
 
-class _Shape(msgspec.Struct, gc=False):
+class Shape(msgspec.Struct, gc=False):
     """What a message must have. Fields that are not named here are none of our business, and new ones break nothing.
 
     `T` is the matching engine's time, `E` when the message was made [U]; times are milliseconds, or microseconds when the URL
@@ -63,133 +63,137 @@ class _Shape(msgspec.Struct, gc=False):
     """
 
 
-class _Depth(_Shape):
+class _Depth(Shape):
     s: str
-    E: _Time
-    U: _Id
-    u: _Id
+    E: Time
+    U: Id
+    u: Id
     b: Levels
     a: Levels
-    pu: _Id | None = None
-    T: _Time | None = None
+    pu: Id | None = None
+    T: Time | None = None
 
 
-class _PartialFutures(_Shape):
+class _PartialFutures(Shape):
     """Futures send partial books with the fields of a diff; each is the whole top all the same [U]."""
 
-    u: _Id
+    u: Id
     b: Levels
     a: Levels
-    T: _Time | None = None
+    T: Time | None = None
 
 
-class _Snapshot(_Shape):
-    lastUpdateId: _Id
+class _Snapshot(Shape):
+    lastUpdateId: Id
     bids: Levels
     asks: Levels
-    T: _Time | None = None
+    T: Time | None = None
 
 
-class _BookTicker(_Shape):
-    u: _Id
+class _BookTicker(Shape):
+    u: Id
     s: str
     b: str
     B: str
     a: str
     A: str
-    T: _Time | None = None
+    T: Time | None = None
 
 
-class _Trade(_Shape):
+class _Trade(Shape):
     s: str
-    t: _Id
+    t: Id
     p: str
     q: str
     m: bool
     """Whether the buyer was the maker, so that the aggressor sold."""
-    E: _Time
-    T: _Time | None = None
+    E: Time
+    T: Time | None = None
     X: str = "MARKET"
 
 
-class _MarkPrice(_Shape):
+class _MarkPrice(Shape):
     s: str
-    E: _Time
+    E: Time
     p: str
     i: str | None = None
     """Missing in old captures."""
     r: str = ""
     """Empty for dated contracts, which have no funding [C]."""
-    T: _Time = 0
+    T: Time = 0
 
 
-class _Ticker(_Shape):
+class _Ticker(Shape):
     s: str
-    E: _Time
+    E: Time
     c: str
 
 
-class _Order(_Shape):
+class _Order(Shape):
     s: str
     S: str
     q: str
     p: str
     ap: str
     z: str
-    T: _Time
+    T: Time
 
 
-class _Shutdown(_Shape):
-    E: _Time
+class _Shutdown(Shape):
+    E: Time
 
 
-class _ForceOrder(_Shape):
+class _ForceOrder(Shape):
     o: _Order
 
 
-class _Filter(_Shape):
+class Filter(Shape):
+    """A rule of a symbol: prices move by `tickSize`, sizes by `stepSize`."""
+
     filterType: str
     tickSize: str | None = None
     stepSize: str | None = None
 
 
-class _Symbol(_Shape):
+class _Symbol(Shape):
     symbol: str
     baseAsset: str
     quoteAsset: str
-    filters: list[_Filter]
+    filters: list[Filter]
     status: str | None = None
     contractStatus: str | None = None
     """COIN-M's name for the status [C]."""
+    marginAsset: str | None = None
     contractType: str | None = None
-    contractSize: _Id | None = None
-    deliveryDate: _Time = 0
+    contractSize: Id | None = None
+    deliveryDate: Time = 0
 
 
-class _ExchangeInfo(_Shape):
+class _ExchangeInfo(Shape):
     symbols: list[_Symbol]
 
 
-class _OpenInterest(_Shape):
+class _ServerTime(Shape):
+    serverTime: Time
+
+
+class _OpenInterest(Shape):
     openInterest: str
-    time: _Time | None = None
-
-
-_Item = TypeVar("_Item")
+    time: Time | None = None
 
 
 _Read = Callable[[Any, int, str, str, str], Sequence[Event]]
 """Makes events of a message's shape, receipt time, target, symbol and channel."""
 
 
-class _Reader(NamedTuple):
+class Reader(NamedTuple):
     """How to read one kind of message: its shape, and what makes events of it."""
 
     shape: Any
     read: _Read
 
 
-class _Route(NamedTuple):
+class Route(NamedTuple):
     """What a stream's frames are, found once a stream."""
 
     decode: Callable[[bytes], Any]
@@ -200,15 +204,22 @@ class _Route(NamedTuple):
 
 
 @cache
-def _decoder(shape: Any) -> msgspec.json.Decoder[Any]:
+def decoder_of(shape: Any) -> msgspec.json.Decoder[Any]:
+    """Return what reads a combined frame whose data has that shape."""
     return msgspec.json.Decoder(msgspec.defstruct("Frame", [("data", shape)], gc=False))
 
 
-def _elsewhere(symbol: str, expected: str) -> BadFrame:
+def elsewhere(symbol: str, expected: str) -> BadFrame:
+    """Return the error for a frame that is of another symbol than its stream."""
     return BadFrame(f"a frame of {symbol[:LONGEST_NAME]} on a stream of {expected}")
 
 
-def _ns(value: int) -> int:
+def time_ns(value: int) -> int:
+    """Return ns since 1970 of milliseconds or, where a number is too great to be that, of microseconds.
+
+    Raises:
+        BadFrame: when it is beyond what 64 bits hold.
+    """
     time = value * (1_000 if value >= _MICROSECONDS_FROM else 1_000_000)
     if time > _LATEST_NS:
         raise BadFrame(f"a time beyond the year 2262: {value}")
@@ -216,16 +227,11 @@ def _ns(value: int) -> int:
 
 
 def _ns_or_none(value: int | None) -> int | None:
-    return None if value is None else _ns(value)
+    return None if value is None else time_ns(value)
 
 
-def _groups(items: Sequence[_Item], size: int) -> Iterator[Sequence[_Item]]:
-    for start in range(0, len(items), size):
-        yield items[start : start + size]
-
-
-class _BinanceFamily(Venue):
-    """What the three dialects share."""
+class BinanceFamily(Venue):
+    """What all of Binance's markets share."""
 
     rest_prefix: ClassVar[str]
     snapshot_limit: ClassVar[int]
@@ -233,21 +239,23 @@ class _BinanceFamily(Venue):
     book_streams: ClassVar[Integrity]
     has_marks = False
 
+    since = "2019-01-01"
     channels: ClassVar[tuple[str, ...]] = ("book", "trades", "quotes")
+    books = ("depth@100ms", "depth", "depth20@100ms", "depth10@100ms", "depth5@100ms")
 
     def __init__(self) -> None:
-        self._routes: dict[bytes, _Route] = {}
+        self._routes: dict[bytes, Route] = {}
         """Routes by the bytes with which a stream's combined frames begin."""
-        self._readers: dict[str, _Reader] = {
-            "depthUpdate": _Reader(_Depth, self._depth),
-            "trade": _Reader(_Trade, self._trade),
-            "bookTicker": _Reader(_BookTicker, self._quote),
+        self._readers: dict[str, Reader] = {
+            "depthUpdate": Reader(_Depth, self._depth),
+            "trade": Reader(_Trade, self._trade),
+            "bookTicker": Reader(_BookTicker, self._quote),
         }
         if self.has_marks:
             self._readers |= {
-                "markPriceUpdate": _Reader(_MarkPrice, self._mark),
-                "24hrTicker": _Reader(_Ticker, self._ticker),
-                "forceOrder": _Reader(_ForceOrder, self._liquidation),
+                "markPriceUpdate": Reader(_MarkPrice, self._mark),
+                "24hrTicker": Reader(_Ticker, self._ticker),
+                "forceOrder": Reader(_ForceOrder, self._liquidation),
             }
 
     # -- reading frames
@@ -290,23 +298,23 @@ class _BinanceFamily(Venue):
         decode, read, target, symbol, channel = route
         return read(decode(payload).data, recv, target, symbol, channel)
 
-    def _route(self, stream: str) -> _Route:
+    def _route(self, stream: str) -> Route:
         if len(stream) > LONGEST_NAME:
             raise BadFrame(f"a stream name of {len(stream)} characters")
         symbol, _, channel = stream.partition("@")
         name = channel.partition("@")[0]
         if _PARTIAL.match(channel):
-            reader = _Reader(_PartialFutures, self._partial) if self.has_marks else _Reader(_Snapshot, self._snapshot)
+            reader = Reader(_PartialFutures, self._partial) if self.has_marks else Reader(_Snapshot, self._snapshot)
         else:
             reader = {
-                "depth": _Reader(_Depth, self._depth),
-                "trade": _Reader(_Trade, self._trade),
-                "bookTicker": _Reader(_BookTicker, self._quote),
-                "depthSnapshot": _Reader(_Snapshot, self._wrapped_snapshot),
-                "openInterest": _Reader(_OpenInterest, self._open_interest),
-            }.get("" if symbol.startswith("!") else name, _Reader(Any, self._by_kind))
+                "depth": Reader(_Depth, self._depth),
+                "trade": Reader(_Trade, self._trade),
+                "bookTicker": Reader(_BookTicker, self._quote),
+                "depthSnapshot": Reader(_Snapshot, self._wrapped_snapshot),
+                "openInterest": Reader(_OpenInterest, self._open_interest),
+            }.get("" if symbol.startswith("!") else name, Reader(Any, self._by_kind))
         symbol = symbol.upper()
-        return _Route(_decoder(reader.shape).decode, reader.read, f"{self.name}:{symbol}", symbol, channel)
+        return Route(decoder_of(reader.shape).decode, reader.read, f"{self.name}:{symbol}", symbol, channel)
 
     def _by_kind(self, data: Any, recv: int, target: str, symbol: str, channel: str) -> Sequence[Event]:
         """Read what names its own kind: bare messages, and streams that carry many symbols."""
@@ -317,14 +325,14 @@ class _BinanceFamily(Venue):
     def _by_name(self, data: Any, recv: int, target: str, symbol: str, channel: str) -> Sequence[Event]:
         kind = data["e"]
         if kind == "serverShutdown":
-            time = _ns(msgspec.convert(data, _Shutdown).E)
+            time = time_ns(msgspec.convert(data, _Shutdown).E)
             return (Status("", recv, time, "the venue announces a shutdown", True),)
         reader = self._readers.get(kind)
         if reader is None:
             return (Unread(target, recv, None, str(kind)),)
         said = named(str(data["o"]["s"] if kind == "forceOrder" else data["s"]))
         if symbol and said != symbol and not symbol.startswith("!"):
-            raise _elsewhere(said, symbol)
+            raise elsewhere(said, symbol)
         return reader.read(msgspec.convert(data, reader.shape), recv, f"{self.name}:{said}", said, channel)
 
     def _bare(self, message: Any, recv: int) -> Sequence[Event]:
@@ -344,8 +352,8 @@ class _BinanceFamily(Venue):
 
     def _depth(self, data: _Depth, recv: int, target: str, symbol: str, channel: str) -> Sequence[Event]:
         if data.s != symbol:
-            raise _elsewhere(data.s, symbol)
-        time = _ns(data.T or data.E)
+            raise elsewhere(data.s, symbol)
+        time = time_ns(data.T or data.E)
         return (BookDelta(target, recv, time, channel or "depth", data.b, data.a, data.U, data.u, data.pu),)
 
     def _partial(self, data: _PartialFutures, recv: int, target: str, symbol: str, channel: str) -> Sequence[Event]:
@@ -362,12 +370,12 @@ class _BinanceFamily(Venue):
 
     def _quote(self, data: _BookTicker, recv: int, target: str, symbol: str, channel: str) -> Sequence[Event]:
         if data.s != symbol:
-            raise _elsewhere(data.s, symbol)
+            raise elsewhere(data.s, symbol)
         no_bid, no_ask = ZERO[data.B], ZERO[data.A]
         if ZERO[data.b] or ZERO[data.a] or no_bid or no_ask:
             return (self._one_sided(data, recv, target, no_bid, no_ask),)
         time = data.T
-        return (Quote(target, recv, None if time is None else _ns(time), data.b, data.B, data.a, data.A, data.u),)
+        return (Quote(target, recv, None if time is None else time_ns(time), data.b, data.B, data.a, data.A, data.u),)
 
     def _one_sided(self, data: _BookTicker, recv: int, target: str, no_bid: bool, no_ask: bool) -> Quote:
         # An empty side is sent as zeros; a book without bids has no best bid, least of all one of zero.
@@ -377,8 +385,8 @@ class _BinanceFamily(Venue):
 
     def _trade(self, data: _Trade, recv: int, target: str, symbol: str, channel: str) -> Sequence[Event]:
         if data.s != symbol:
-            raise _elsewhere(data.s, symbol)
-        time, number = _ns(data.T or data.E), data.t
+            raise elsewhere(data.s, symbol)
+        time, number = time_ns(data.T or data.E), data.t
         # Futures: insurance fund and liquidation plumbing, and spent ids with zeros, are no trades of the market.
         if data.X != "MARKET":
             return (SpentTradeId(target, recv, time, number),)
@@ -392,16 +400,16 @@ class _BinanceFamily(Venue):
             Derivative(
                 target,
                 recv,
-                _ns(data.E),
+                time_ns(data.E),
                 mark=checked(data.p),
                 index=None if data.i is None else checked(data.i),
                 funding_rate=checked(data.r) if data.r else None,
-                funding_time=_ns(data.T) if data.T else None,
+                funding_time=time_ns(data.T) if data.T else None,
             ),
         )
 
     def _ticker(self, data: _Ticker, recv: int, target: str, symbol: str, channel: str) -> Sequence[Event]:
-        return (Derivative(target, recv, _ns(data.E), last=checked(data.c)),)
+        return (Derivative(target, recv, time_ns(data.E), last=checked(data.c)),)
 
     def _open_interest(self, data: _OpenInterest, recv: int, target: str, symbol: str, channel: str) -> Sequence[Event]:
         return (Derivative(target, recv, _ns_or_none(data.time), open_interest=checked(data.openInterest)),)
@@ -414,12 +422,12 @@ class _BinanceFamily(Venue):
         size = order.q if ZERO[order.z] else order.z
         if ZERO[price] or ZERO[size]:
             raise BadFrame("a liquidation of nothing")
-        return (Liquidation(target, recv, _ns(order.T), price, size, "buy" if order.S == "BUY" else "sell"),)
+        return (Liquidation(target, recv, time_ns(order.T), price, size, "buy" if order.S == "BUY" else "sell"),)
 
-    def decode_body(self, path: str, body: bytes, recv: int) -> Sequence[Event]:
+    def decode_body(self, request: Request, body: bytes, recv: int) -> Sequence[Event]:
         """Read a depth snapshot or an open interest."""
         try:
-            parts = urlsplit(path)
+            parts = urlsplit(request.path)
             symbol = parse_qs(parts.query).get("symbol", [""])[0].upper()
             target = f"{self.name}:{named(symbol) if symbol else ''}"
             if parts.path.endswith("/depth") and symbol:
@@ -440,37 +448,38 @@ class _BinanceFamily(Venue):
             return Integrity(snapshot="full", unprovable="each message is a whole picture; nothing links it to the one before")
         return self.book_streams
 
-    def plan(self, targets: Sequence[Target], channels: Sequence[str]) -> list[ConnectionPlan]:
-        """Combined streams, so that every frame says which stream it is of."""
-        plans = []
-        for path, kinds in self._paths():
-            wanted = [(stream, kind, str(target)) for target in targets for stream, kind in self._streams(target, channels)]
-            wanted = [item for item in wanted if item[1] in kinds]
-            for group in _groups(wanted, self.limits.subscriptions):
-                streams = tuple(stream for stream, _, _ in group)
-                busy = any(kind != "liquidations" for _, kind, _ in group)
-                plans.append(ConnectionPlan(path, streams, busy, tuple(dict.fromkeys(target for _, _, target in group))))
-        return plans
-
-    def _paths(self) -> list[tuple[str, tuple[str, ...]]]:
-        return [("/stream", self.channels)]
-
-    def _streams(self, target: Target, channels: Sequence[str]) -> list[tuple[str, str]]:
+    def streams(self, target: Target, channels: Sequence[str]) -> list[Stream]:
+        """Name the streams of a target; a book stream by any of the venue's names, such as `depth20@100ms`."""
+        if target.channel and _DEPTH.fullmatch(target.channel) is None:
+            hint = f"{target.venue}:{target.symbol}@depth@100ms, or @depth20@100ms"
+            raise UsageError(f"{target.venue} has no book stream {target.channel!r}", hint=hint)
         symbol = target.symbol.lower()
         names = {
-            "book": target.channel or "depth@100ms",
+            "book": target.channel or self.books[0],
             "trades": "trade",
             "quotes": "bookTicker",
             "derivatives": "markPrice@1s",
             "liquidations": "forceOrder",
         }
-        return [(f"{symbol}@{names[channel]}", channel) for channel in channels if channel in self.channels]
+        asked = [channel for channel in channels if channel in self.channels]
+        return [Stream(f"{symbol}@{names[channel]}", channel, target.symbol) for channel in asked]
 
-    def subscribe(self, streams: Sequence[str], first_id: int) -> list[bytes]:
+    def path(self, stream: Stream) -> str:
+        """Combined streams, so that every frame says which stream it is of."""
+        return "/stream"
+
+    def subscribe(self, streams: Sequence[str], first_id: int) -> list[Ask]:
         """Return SUBSCRIBE requests of many streams each, since messages are what the venue limits [S]."""
+        return self._ask("SUBSCRIBE", streams, first_id)
+
+    def unsubscribe(self, streams: Sequence[str], first_id: int) -> list[Ask]:
+        """Return UNSUBSCRIBE requests [S]."""
+        return self._ask("UNSUBSCRIBE", streams, first_id)
+
+    def _ask(self, method: str, streams: Sequence[str], first_id: int) -> list[Ask]:
         return [
-            orjson.dumps({"method": "SUBSCRIBE", "params": list(group), "id": first_id + number})
-            for number, group in enumerate(_groups(streams, _STREAMS_A_MESSAGE))
+            Ask(str(number), orjson.dumps({"method": method, "params": list(group), "id": number}), group)
+            for number, group in enumerate(self.requests(streams), first_id)
         ]
 
     def snapshot_request(self, symbol: str) -> Request:
@@ -478,34 +487,48 @@ class _BinanceFamily(Venue):
         path = f"{self.rest_prefix}/depth?symbol={symbol}&limit={self.snapshot_limit}"
         return Request(path, self.snapshot_weight)
 
-    def instruments_request(self) -> Request:
+    def instruments_requests(self, symbols: Sequence[str] = ()) -> list[Request]:
         """Return the request for `exchangeInfo`."""
-        return Request(f"{self.rest_prefix}/exchangeInfo", 20)
+        return [Request(f"{self.rest_prefix}/exchangeInfo", 20)]
 
-    def instruments(self, body: bytes) -> list[Instrument]:
+    def instruments(self, request: Request, body: bytes) -> Page:
         """Read `exchangeInfo`. Tick and lot come from the filters; the precision fields are display hints [S][U]."""
         try:
-            return [self._instrument(entry) for entry in msgspec.json.decode(body, type=_ExchangeInfo).symbols]
+            found = [self._instrument(entry) for entry in msgspec.json.decode(body, type=_ExchangeInfo).symbols]
         except (ValueError, RecursionError) as error:
             raise BadFrame(f"instruments: {error}") from error
+        return Page(found, [])
+
+    def clock_request(self) -> Request:
+        """Return the request for the server's time."""
+        return Request(f"{self.rest_prefix}/time", 1)
+
+    def clock(self, body: bytes) -> int:
+        """Read the server's time."""
+        try:
+            return time_ns(msgspec.json.decode(body, type=_ServerTime).serverTime)
+        except (ValueError, RecursionError) as error:
+            raise BadFrame(f"time: {error}") from error
 
     def _instrument(self, entry: _Symbol) -> Instrument:
-        contract = entry.contractType
+        contract, status = entry.contractType, entry.status or entry.contractStatus
         kind = "spot" if contract is None else "perpetual" if "PERPETUAL" in contract else "future"
         return Instrument(
             symbol=named(entry.symbol),
             kind=kind,
             base=entry.baseAsset,
             quote=entry.quoteAsset,
+            settle=entry.marginAsset,
             tick=next((rule.tickSize for rule in entry.filters if rule.filterType == "PRICE_FILTER"), None),
             lot=next((rule.stepSize for rule in entry.filters if rule.filterType == "LOT_SIZE"), None),
             multiplier=None if entry.contractSize is None else str(entry.contractSize),
-            expiry=_ns(entry.deliveryDate) if kind == "future" and entry.deliveryDate else None,
-            status=entry.status or entry.contractStatus,
+            expiry=time_ns(entry.deliveryDate) if kind == "future" and entry.deliveryDate else None,
+            status=status,
+            trading=None if status is None else status == "TRADING",
         )
 
 
-class Binance(_BinanceFamily):
+class Binance(BinanceFamily):
     """Binance spot."""
 
     name = "binance"
@@ -519,18 +542,22 @@ class Binance(_BinanceFamily):
     snapshot_weight = 250
     # Ids have no holes, and a first event that starts right after the snapshot is as good as one that straddles it [S].
     book_streams = Integrity(sequence=Contiguous())
-    limits = Limits(5, 1024, 300, 300, 6000, "x-mbx-used-weight-1m")
+    limits = Limits(
+        connects=Rate(300, 300), messages=(Rate(5, 1),), rest=Rate(6000, 60), streams=1024, weight_header="x-mbx-used-weight-1m"
+    )
     heartbeat = Heartbeat(silence_s=60, server_ping_s=20, max_life_s=24 * 3600)
 
 
-class _BinanceFutures(_BinanceFamily):
+class _BinanceFutures(BinanceFamily):
     channels = ("book", "trades", "quotes", "derivatives", "liquidations")
     has_marks = True
     snapshot_limit = 1000
     snapshot_weight = 20
     # Ids skip between events, so `U` says nothing; `pu` must be the `u` before [U][C].
     book_streams = Integrity(sequence=Chained())
-    limits = Limits(10, 200, 300, 300, 2400, "x-mbx-used-weight-1m")
+    limits = Limits(
+        connects=Rate(300, 300), messages=(Rate(10, 1),), rest=Rate(2400, 60), streams=200, weight_header="x-mbx-used-weight-1m"
+    )
     heartbeat = Heartbeat(silence_s=60, server_ping_s=180, max_life_s=24 * 3600)
 
     def polls(self, symbol: str, channels: Sequence[str]) -> list[tuple[Request, float]]:
@@ -549,16 +576,15 @@ class BinanceUsdm(_BinanceFutures):
     name = "binance-usdm"
     title = "Binance USDⓈ-M futures"
     decoder = "binance-usdm/1"
+    since = "2019-09-01"
     ws_url = "wss://fstream.binance.com"
     rest_url = "https://fapi.binance.com"
     rest_prefix = "/fapi/v1"
     example = "BTCUSDT"
 
-    def _paths(self) -> list[tuple[str, tuple[str, ...]]]:
-        return [
-            ("/public/stream", ("book", "trades", "quotes")),
-            ("/market/stream", ("derivatives", "liquidations")),
-        ]
+    def path(self, stream: Stream) -> str:
+        """Return the route that serves a stream."""
+        return "/public/stream" if stream.channel in ("book", "trades", "quotes") else "/market/stream"
 
 
 class BinanceCoinm(_BinanceFutures):

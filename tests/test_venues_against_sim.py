@@ -1,0 +1,122 @@
+"""Every venue's whole way against its dialect of the simulated exchange, and each fault: true, or broken, never wrong and silent.
+
+All venues run at once in one process, since most of a run is waiting.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from functools import cache
+
+import pytest
+
+from feedtape.book.keeper import State
+from feedtape.errors import VenueError
+from feedtape.model.events import Gap, Quote, Trade
+from feedtape.sim.dialect import load_dialect
+from feedtape.sim.dialect import names as dialects
+from feedtape.venues import registry
+from venue_stage import Lived, live
+
+VENUES = [name for name in registry.names() if not registry.venue(name).closed and name in dialects()]
+FAULTS = {
+    "none": (),
+    "drop": ("drop=0.1",),
+    "duplicate": ("duplicate=0.2",),
+    "reorder": ("reorder=0.1",),
+    "malformed": ("malformed=0.06",),
+    "truncate": ("truncate=0.05",),
+    "disconnect": ("disconnect=700ms",),
+    "abort": ("abort=700ms",),
+    "stall": ("stall=600ms",),
+    "refuse": ("refuse=0.4",),
+}
+
+
+def symbol_of(venue: str) -> str:
+    return load_dialect(venue).symbols[0]
+
+
+@cache
+def runs(fault: str) -> dict[str, Lived]:
+    """Every venue with that fault, at the same time."""
+
+    async def all_of_them() -> dict[str, Lived]:
+        async with asyncio.TaskGroup() as group:
+            tasks = {
+                name: group.create_task(live(name, [symbol_of(name)], faults=FAULTS[fault], seconds=1.6, calm_s=2.2))
+                for name in VENUES
+            }
+        return {name: task.result() for name, task in tasks.items()}
+
+    return asyncio.run(all_of_them())
+
+
+def test_every_open_venue_has_a_dialect() -> None:
+    assert set(VENUES) == set(dialects())
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_book_is_true_or_says_that_it_is_not(fault: str) -> None:
+    for venue, lived in runs(fault).items():
+        about = f"{venue} {fault} {lived.said}"
+        assert lived.failure is None, about
+        keeper = lived.session.books.get(f"{venue}:{symbol_of(venue)}")
+        assert keeper is not None, about
+        assert lived.replayed().digests() == lived.session.digests(), about
+        # After a second of calm every venue's book is whole again, by whatever means it has.
+        assert keeper.state is State.LIVE, f"{about} {keeper.proof()}"
+        if keeper.integrity.proof == "unprovable" and keeper.integrity.snapshot != "full" and fault in ("drop", "reorder"):
+            assert keeper.proof() == ("unprovable", keeper.integrity.unprovable), about
+            continue
+        ours = lived.book(keeper.target)
+        listing = lived.exchange.listings[symbol_of(venue)]
+        bids, asks = lived.truth(symbol_of(venue))
+        theirs = [(bids[: len(ours[0])], asks[: len(ours[1])]), *(lived.published(name) for name in listing.windows)]
+        assert ours in theirs, f"{about} {keeper.proof()}"
+        assert min(map(len, ours)) >= 5, about
+
+
+def test_a_clean_run_loses_nothing_and_is_proven_as_far_as_the_venue_allows() -> None:
+    for venue, lived in runs("none").items():
+        session = lived.session
+        keeper = session.books[f"{venue}:{symbol_of(venue)}"]
+        assert (session.losses, session.totals.bad_frames, session.totals.refused) == ([], 0, 0), venue
+        assert keeper.proof()[0] == keeper.integrity.proof, venue
+        assert keeper.counters.updates and not keeper.counters.gaps, venue
+        assert any(type(event) is Trade for event in lived.events), venue
+        if "quotes" in registry.venue(venue).channels:
+            assert any(type(event) is Quote for event in lived.events), venue
+
+
+def test_what_struck_is_told() -> None:
+    for venue, lived in runs("disconnect").items():
+        kinds = {event.kind for event in lived.events if type(event) is Gap}
+        assert "disconnect" in kinds, venue
+    for venue, lived in runs("stall").items():
+        assert lived.session.totals.stalls, venue
+    for venue, lived in runs("truncate").items():
+        assert lived.session.totals.bad_frames == lived.exchange.log.counts["truncate"], f"{venue} {lived.exchange.log.faults}"
+    for venue, lived in runs("refuse").items():
+        refused = any("refused: " in line for line in lived.said)
+        assert refused == bool(lived.exchange.log.counts["refuse"]), f"{venue} {lived.said}"
+    for venue, lived in runs("drop").items():
+        keeper = lived.session.books[f"{venue}:{symbol_of(venue)}"]
+        provable = keeper.integrity.proof != "unprovable"
+        assert keeper.counters.gaps or not provable or not dropped_books(lived), venue
+
+
+def dropped_books(lived: Lived) -> bool:
+    """Whether a frame of a book was dropped, by the exchange's own log."""
+    books = {name for listing in lived.exchange.listings.values() for name in listing.windows}
+    return any(fault.fault == "drop" and fault.stream in books for fault in lived.exchange.log.faults)
+
+
+def test_a_symbol_that_is_refused_ends_with_the_venues_words() -> None:
+    async def run() -> list[Lived]:
+        wanted = [live(name, [symbol_of(name)], faults=[f"refuse={symbol_of(name)}"], seconds=12, calm_s=0) for name in VENUES]
+        return await asyncio.gather(*wanted)
+
+    for venue, lived in zip(VENUES, asyncio.run(run()), strict=True):
+        assert isinstance(lived.failure, VenueError), f"{venue} {lived.said}"
+        assert "refuses" in str(lived.failure) and lived.failure.exit_status == 4, venue

@@ -1,0 +1,141 @@
+"""A venue's whole way in one process: the simulated exchange, the live feed, and the books that it builds, over loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from feedtape.errors import FeedtapeError
+from feedtape.feed.clock import Clock
+from feedtape.feed.live import LiveFeed
+from feedtape.model.events import Event, Levels
+from feedtape.model.records import Record
+from feedtape.model.targets import Target
+from feedtape.session import Session
+from feedtape.sim.exchange import SimulatedExchange
+from feedtape.sim.instrument import sides
+from feedtape.venues import registry
+
+Sides = tuple[list[tuple[Decimal, Decimal]], list[tuple[Decimal, Decimal]]]
+
+
+@dataclass
+class Lived:
+    """What came of a run: everything that was recorded, what it built, and who was at the other end."""
+
+    session: Session
+    exchange: SimulatedExchange
+    records: list[Record]
+    events: list[Event]
+    said: list[str]
+    failure: FeedtapeError | None
+
+    def replayed(self) -> Session:
+        """Return what the same records build once more."""
+        session = Session(registry.venue)
+        for record in self.records:
+            session.feed(record)
+        return session
+
+    def book(self, target: str) -> Sides:
+        """Return our book of a target."""
+        book = self.session.books[target].book
+        return exact(list(book.bids.top())), exact(list(book.asks.top()))
+
+    def truth(self, symbol: str, depth: int | None = None) -> Sides:
+        """Return the exchange's own book of a symbol, as it is now."""
+        listing = self.exchange.listings[symbol]
+        state = listing.market.state()
+        bids, asks = sides(listing.instrument, state.bids[:depth], state.asks[:depth])
+        return exact([(p, s) for p, s in bids]), exact([(p, s) for p, s in asks])
+
+    def published(self, stream: str) -> Sides:
+        """Return what a stream's listeners were told last, by the dialect's name of it."""
+        for listing in self.exchange.listings.values():
+            if stream in listing.windows:
+                state = listing.windows[stream].state
+                bids, asks = sides(listing.instrument, state.bids, state.asks)
+                return exact([(p, s) for p, s in bids]), exact([(p, s) for p, s in asks])
+        raise LookupError(stream)
+
+
+def exact(levels: Levels) -> list[tuple[Decimal, Decimal]]:
+    """Return levels as numbers, whatever zeros they are padded with."""
+    return [(Decimal(price), Decimal(size)) for price, size in levels]
+
+
+async def live(
+    venue: str,
+    targets: Sequence[str],
+    *,
+    symbols: Sequence[str] | None = None,
+    channels: Sequence[str] = ("book", "trades", "quotes"),
+    faults: Sequence[str] = (),
+    seconds: float = 1.0,
+    calm_s: float = 1.0,
+    rate: float = 20,
+    limits: bool = False,
+    lanes: int = 1,
+    silence_s: float | None = 0.5,
+    ping_every: float | None = None,
+    max_life: float | None = None,
+    seed: int = 11,
+) -> Lived:
+    """Record a simulated venue for `seconds` with faults, then `calm_s` without, and stop when its market rests.
+
+    `symbols` are what the exchange lists, in place of its own choice; targets are written without their venue.
+    """
+    exchange = SimulatedExchange(
+        venue, symbols=symbols, seed=seed, rate=rate, faults=faults, limits=limits, ping_every=ping_every, max_life=max_life
+    )
+    session, records, events, said = Session(registry.venue), list[Record](), list[Event](), list[str]()
+
+    def take(record: Record) -> Sequence[Event]:
+        records.append(record)
+        known = session.feed(record)
+        events.extend(known)
+        return known
+
+    failure: FeedtapeError | None = None
+    async with exchange.serve() as url:
+        feed = LiveFeed(
+            [Target.parse(f"{venue}:{target}") for target in targets],
+            list(channels),
+            session=session,
+            take=take,
+            clock=Clock(),
+            rng=random.Random(1),
+            say=said.append,
+            urls={venue: url},
+            silence_s=silence_s,
+            backoff_s=0.05,
+            lanes=lanes,
+        )
+        stop = asyncio.Event()
+        running = asyncio.ensure_future(feed.run(stop))
+        try:
+            await _begun(running, events)
+            await asyncio.wait((running,), timeout=seconds)
+            exchange.calm()
+            await asyncio.wait((running,), timeout=calm_s)
+            exchange.pause()
+            # What was sent before the pause is on its way for no longer than this.
+            await asyncio.wait((running,), timeout=0.2)
+        finally:
+            stop.set()
+            try:
+                await running
+            except FeedtapeError as error:
+                failure = error
+    return Lived(session, exchange, records, events, said, failure)
+
+
+async def _begun(running: asyncio.Future[None], events: Sequence[Event]) -> None:
+    """Return when the venue is heard: on a busy machine, starting may take longer than a whole run."""
+    for _ in range(1000):
+        if events or running.done():
+            return
+        await asyncio.sleep(0.01)
