@@ -2,6 +2,8 @@
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
+# Half of the suite waits for sockets: two workers a core keep the cores busy.
+WORKERS ?= $(shell $(PYTHON) -c "import os; print(2 * (os.cpu_count() or 1))")
 ROUNDS ?= 1000
 MINUTES ?= 10
 VENV := .venv
@@ -24,14 +26,14 @@ demo: setup ## record the simulated exchange, verify the tape, replay it, compar
 	$(BIN)/python recordings/demo.py
 
 test: setup ## run the tests
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n $(WORKERS)
 
 check: setup ## all that CI runs: format, lint, types, import contracts, tests
 	$(BIN)/ruff format --check cli tests recordings
 	$(BIN)/ruff check cli tests recordings
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n $(WORKERS)
 
 SECONDS ?= 60
 

@@ -121,9 +121,9 @@ async def live(
             await asyncio.wait((running,), timeout=seconds)
             exchange.calm()
             await asyncio.wait((running,), timeout=calm_s)
+            await _whole(running, session)
             exchange.pause()
-            # What was sent before the pause is on its way for no longer than this.
-            await asyncio.wait((running,), timeout=0.2)
+            await _quiet(running, events)
         finally:
             stop.set()
             try:
@@ -131,6 +131,25 @@ async def live(
             except FeedtapeError as error:
                 failure = error
     return Lived(session, exchange, records, events, said, failure)
+
+
+async def _whole(running: asyncio.Future[None], session: Session) -> None:
+    """Return when every book is live: how long that takes depends on the machine."""
+    for _ in range(300):
+        if running.done() or all(keeper.is_live for keeper in session.books.values()):
+            return
+        await asyncio.sleep(0.02)
+
+
+async def _quiet(running: asyncio.Future[None], events: Sequence[Event]) -> None:
+    """Return when nothing of a market has come for some turns of the loop, which serves both ends."""
+    still, seen = 0, len(events)
+    for _ in range(100):
+        if still == 8 or running.done():
+            return
+        await asyncio.sleep(0.02)
+        still = 0 if any(event.target for event in events[seen:]) else still + 1
+        seen = len(events)
 
 
 async def _begun(running: asyncio.Future[None], events: Sequence[Event]) -> None:

@@ -120,7 +120,7 @@ def test_a_dump_becomes_one_tape_in_order_of_time(tmp_path: Path) -> None:
     assert wire == [BODY, OPEN, RECV, RECV, BODY, *[RECV] * 6]
     header = tape_records(tmp_path / "out")[0].json()
     assert header["source_configuration"] == {"BINANCE_FUTURES": {"l2_book": ["BTC-USDT-PERP"]}}
-    assert header["source"]["venue_by"] == {"binance-usdm": "url"}
+    assert header["source"]["venue_by"] == {"binance-usdm": "contents"}
     requested = [record.json()["url"].encode() for record in kinds(tmp_path / "out", REQUEST)]
     assert requested == [b"https://fapi.binance.com/fapi/v1/exchangeInfo", REST]
     [opened] = kinds(tmp_path / "out", OPEN)
@@ -157,9 +157,9 @@ def test_a_lost_frame_is_a_gap_where_it_was(tmp_path: Path) -> None:
 
 def test_binary_frames_sent_messages_and_secrets(tmp_path: Path) -> None:
     text = (
-        b"wss://fstream.binance.com/ws?listenKey=abc <-> 1626992741.05\n"
-        b'wss://fstream.binance.com/ws <- 1626992741.06: {"method":"SUBSCRIBE"}\n'
-        b'wss://fstream.binance.com/ws <- 1626992741.07: {"op":"login","apiKey":"abc"}\n'
+        b"wss://dstream.binance.com/ws?listenKey=abc <-> 1626992741.05\n"
+        b'wss://dstream.binance.com/ws <- 1626992741.06: {"method":"SUBSCRIBE"}\n'
+        b'wss://dstream.binance.com/ws <- 1626992741.07: {"op":"login","apiKey":"abc"}\n'
         b"1626992741.08: b'\\x1f\\x8b\\n'\n"
     )
     imported(stored(tmp_path / "X.ws.1.0", text), tmp_path / "out")

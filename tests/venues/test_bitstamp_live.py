@@ -31,7 +31,7 @@ def test_clean() -> None:
         return await asyncio.gather(
             live("bitstamp", [BTC, PERPETUAL], channels=channels, seconds=1.8, silence_s=3, limits=True),
             live("bitstamp", [f"{BTC}@live_orders"], channels=["book"], seconds=1.8, silence_s=3),
-            live("bitstamp", pictures, channels=["book"], seconds=0.6, calm_s=0.6, silence_s=3),
+            live("bitstamp", pictures, channels=["book"], rate=5, seconds=0.6, calm_s=0.6, silence_s=3),
             live("bitstamp", [BTC], channels=["trades"], rate=0.2, silence_s=1, ping_every=0.1),
         )
 

@@ -10,6 +10,8 @@ from feedtape.commands.cat import cat
 from feedtape.commands.cut import cut
 from feedtape.commands.diff import EPILOG as DIFF_EPILOG
 from feedtape.commands.diff import diff
+from feedtape.commands.doctor import EPILOG as DOCTOR_EPILOG
+from feedtape.commands.doctor import doctor
 from feedtape.commands.import_ import EPILOG as IMPORT_EPILOG
 from feedtape.commands.import_ import import_
 from feedtape.commands.info import info
@@ -59,6 +61,7 @@ app.command(epilog=SIM_EPILOG)(sim)
 app.command()(venues)
 app.command()(symbols)
 app.command()(plan)
+app.command(epilog=DOCTOR_EPILOG)(doctor)
 
 
 def _version(asked: bool) -> None:

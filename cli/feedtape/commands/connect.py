@@ -33,6 +33,26 @@ def parse_targets(words: Sequence[str]) -> list[Target]:
     return targets
 
 
+def at_level(targets: Sequence[Target], level: int) -> list[Target]:
+    """Return targets with the book stream of that level: 2 tells price levels, 3 single orders. One that is named stays.
+
+    Raises:
+        UsageError: when a venue does not tell single orders.
+    """
+    from feedtape.venues import registry
+
+    if level == 2:
+        return list(targets)
+    found = []
+    for target in targets:
+        orders = registry.venue(target.venue).order_books
+        if not orders and not target.channel:
+            having = ", ".join(name for name in registry.names() if registry.venue(name).order_books)
+            raise UsageError(f"{target.venue} does not tell single orders", hint=f"these do: {having}")
+        found.append(target if target.channel else target._replace(channel=orders))
+    return found
+
+
 def parse_channels(text: str) -> list[str]:
     """Read a comma-separated list of channels.
 

@@ -118,4 +118,8 @@ Connections = Annotated[
         "--connections", help="Parallel connections that carry the same, so that one fills another's holes.", min=1, max=8
     ),
 ]
+BookLevel = Annotated[
+    int,
+    typer.Option("--book-level", help="2: books of price levels; 3: of single orders, where the venue tells them.", min=2, max=3),
+]
 Depth = Annotated[int, typer.Option("--depth", help="Levels a side; 0 for all.", min=0)]

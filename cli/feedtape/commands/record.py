@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from feedtape.commands.options import (
+    BookLevel,
     Channels,
     Connections,
     Count,
@@ -39,6 +40,7 @@ def record(
         ),
     ] = None,
     channels: Channels = "book,trades,quotes",
+    book_level: BookLevel = 2,
     duration: Duration = None,
     count: Count = None,
     max_size: Annotated[str | None, typer.Option("--max-size", help="Stop at so much tape.", metavar="SIZE")] = None,
@@ -89,10 +91,10 @@ def record(
     feedtape record binance:BTCUSDT -o tapes/ --rotate-every 1h --keep 48
     feedtape record binance:BTCUSDT --sim --fault drop=0.01 -d 30s
     """
-    from feedtape.commands.connect import SimOptions, addresses, parse_channels, parse_targets
+    from feedtape.commands.connect import SimOptions, addresses, at_level, parse_channels, parse_targets
     from feedtape.commands.options import seconds, size_bytes
 
-    found = parse_targets(targets)
+    found = at_level(parse_targets(targets), book_level)
     wanted_channels = parse_channels(channels)
     if plan_only:
         from feedtape.commands.plan import plan

@@ -23,6 +23,16 @@ from feedtape.commands.options import (
 def watch(
     targets: Targets,
     channels: Channels = "book,trades",
+    level: Annotated[
+        int,
+        typer.Option(
+            "--level",
+            "--book-level",
+            help="2: books of price levels; 3: of single orders, where the venue tells them.",
+            min=2,
+            max=3,
+        ),
+    ] = 2,
     depth: Depth = 10,
     plain: Annotated[bool, typer.Option("--plain", help="One line a second and book instead of a picture.")] = False,
     json: Json = False,
@@ -42,10 +52,10 @@ def watch(
     feedtape watch binance:BTCUSDT --sim
     feedtape watch binance:BTCUSDT --sim --json -d 10s
     """
-    from feedtape.commands.connect import SimOptions, addresses, parse_channels, parse_targets
+    from feedtape.commands.connect import SimOptions, addresses, at_level, parse_channels, parse_targets
     from feedtape.commands.options import seconds
 
-    found = parse_targets(targets)
+    found = at_level(parse_targets(targets), level)
     wanted_channels = parse_channels(channels)
     from feedtape.ui import live
 

@@ -121,6 +121,9 @@ def find_venue(stem: str, urls: Iterable[str], frames: Iterable[bytes]) -> Found
         return Found(readers[0], "contents")
     named = venue_of_name(stem)
     shaped = binance_dialect(tried)
+    if named is not None and not readers and tried and not any(_can_read(version, tried) for version in versions(named)):
+        hint = f"--venue {named} keeps the frames all the same"
+        raise UsageError(f"{stem} is named like {named}, and none of its frames is of that venue's protocol", hint=hint)
     # Other venues speak Binance's protocol; only a name tells them apart.
     if named is not None and (named in readers or not readers) and not (shaped and named.startswith("binance")):
         return Found(named, "name")
@@ -151,6 +154,17 @@ def version_of(name: str, frames: Iterable[bytes]) -> Venue:
     scores = [(sum(bool(events) for events in said(version, tried)), version) for version in versions(name)]
     best = max(score for score, _ in scores)
     return next(version for score, version in scores if score == best)
+
+
+def _can_read(venue: Venue, frames: Sequence[bytes]) -> bool:
+    conversation = venue.conversation()
+    for frame in frames:
+        try:
+            conversation.decode(frame, 0)
+        except BadFrame:
+            continue
+        return True
+    return False
 
 
 def said(venue: Venue, frames: Iterable[bytes]) -> Iterator[list[Event]]:

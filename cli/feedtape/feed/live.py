@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-import ssl
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Final
@@ -17,7 +16,7 @@ from feedtape.feed.line import Line
 from feedtape.feed.listing import instruments_of
 from feedtape.feed.logbook import Take
 from feedtape.feed.pace import Attempts, Messages
-from feedtape.feed.rest import open_rest
+from feedtape.feed.rest import open_rest, tls_context
 from feedtape.feed.snapshots import Snapshots, poll
 from feedtape.feed.symbols import resolved
 from feedtape.model.events import Event
@@ -143,7 +142,7 @@ class LiveFeed:
     async def _access(self, name: str, stack: AsyncExitStack) -> Access:
         venue, address = find_venue(name), self._addresses[name]
         rest = await stack.enter_async_context(open_rest(venue, address, self._context))
-        tls = ssl.create_default_context() if address.ws.startswith("wss:") else None
+        tls = tls_context() if address.ws.startswith("wss:") else None
         # Venues at one address share what it allows.
         attempts = self._attempts.setdefault(address.ws, Attempts(venue.limits))
         return Access(venue, address, rest, attempts, Messages(venue.limits.messages_in_all), tls)

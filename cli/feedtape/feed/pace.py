@@ -21,6 +21,7 @@ WEIGHT_SHARE = 0.8
 """Part of the budget that we use: other programs may share the address."""
 STABLE_S = 30.0
 _SHORT_S = 10.0
+_NO_BURST_S = 2.0
 
 
 class Window:
@@ -87,10 +88,16 @@ class Messages:
 
 
 class Attempts(Window):
-    """Lets connection attempts through."""
+    """Lets connection attempts through; one by one where the window is short.
+
+    A handshake may take longer than such a window, and what is late of one burst meets the next one at the venue.
+    """
 
     def __init__(self, limits: Limits, *, now: Now = time.monotonic, sleep: Sleep = asyncio.sleep) -> None:
-        super().__init__(limits.connects, CONNECT_SHARE, now=now, sleep=sleep)
+        rate, share = limits.connects, CONNECT_SHARE
+        if rate.window_s <= _NO_BURST_S:
+            rate, share = Rate(1, rate.window_s / max(1, int(rate.count * share))), 1.0
+        super().__init__(rate, share, now=now, sleep=sleep)
 
 
 class WeightBudget:

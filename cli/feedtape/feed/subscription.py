@@ -40,7 +40,7 @@ LONGEST_WAIT_S: Final = 30.0
 _LONGEST_WORDS: Final = 200
 _LOOK_EVERY_S: Final = 0.1
 
-_CHANNELS: Final[dict[type[Event], str]] = {
+CHANNEL_OF: Final[dict[type[Event], str]] = {
     BookDelta: "book",
     BookSnapshot: "book",
     Trade: "trades",
@@ -259,7 +259,7 @@ class Subscription:
         latest, events = self._context.session.heard
         if latest is not record:
             return
-        seen = {(channel, event.target.partition(":")[2]) for event in events if (channel := _CHANNELS.get(type(event)))}
+        seen = {(channel, event.target.partition(":")[2]) for event in events if (channel := CHANNEL_OF.get(type(event)))}
         if not seen:
             self.delivered = self.delivered or any(event.target for event in events)
             return
