@@ -28,7 +28,9 @@ def offline() -> list[str]:
 def run(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
     """Run a command as it stands, shortened to what a test has time for."""
     words = shlex.split(line)[1:]
-    if "--sim" in words and "-d" not in words:
+    if words[0] == "doctor":
+        words += ["--within", "3s"]
+    elif "--sim" in words and "-d" not in words:
         words += ["-d", "2s"]
     elif "-d" in words:
         words[words.index("-d") + 1] = "3s"
