@@ -57,7 +57,8 @@ def ladder(keeper: BookKeeper, flow: Flow | None, now: int, depth: int) -> Rende
     word = state_word(keeper, now)
     live = keeper.state is State.LIVE
     head = Text.assemble((printable(keeper.target), "bold"), "  ", (word, "bold green" if word == "live" else "bold reverse"))
-    facts = Text(f"proof {proof}  seq {keeper.book.sequence if live else '-'}  gaps {keeper.counters.gaps}", style="dim")
+    sequence = keeper.book.sequence if live else None
+    facts = Text(f"proof {proof}  seq {'-' if sequence is None else sequence}  gaps {keeper.counters.gaps}", style="dim")
     lines: list[Text] = [head, facts]
     if live:
         bids, asks = list(keeper.book.bids.top(depth)), list(keeper.book.asks.top(depth))
