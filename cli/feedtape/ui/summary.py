@@ -44,6 +44,8 @@ def book_table(session: Session) -> list[str]:
         counters = keeper.counters
         proof, reason = keeper.proof()
         grade = proof if keeper.state.value == "live" else f"{proof} ({reason})"
+        if counters.checksums_matched or counters.checksums_failed:
+            grade += f", checksums {counters.checksums_matched} matched, {counters.checksums_failed} failed"
         lines.append(
             f"  {printable(target):<{name_width}}  {count(counters.updates):>9} {counters.updates / seconds:>7.1f} "
             f"{counters.gaps:>5} {counters.missed:>8} {counters.resyncs:>7} {counters.crossed:>7}  {printable(grade)}"
