@@ -18,6 +18,7 @@ from feedtape.book.keeper import State
 from feedtape.model.events import Event, Gap, Resync, Status
 from feedtape.model.records import BODY, CLOCK, DAMAGE, DIGEST, DROP, ERROR, MARKER, RECV_BINARY, REQUEST, STALL, Record, note
 from feedtape.session import Session, losses
+from feedtape.session.keyframes import keyframe_records
 from feedtape.venues import registry
 from venues import binance_feed
 from venues.binance_feed import built, everything, mixed
@@ -438,6 +439,16 @@ def test_no_frame_makes_a_state_that_cannot_be_written_down(payload: bytes) -> N
 
 
 # -- keyframes, determinism
+
+
+def test_a_tape_that_begins_between_question_and_answer_knows_what_was_asked() -> None:
+    asked = Session(registry.venue)
+    question, *answer = snapshot(1, 9, SPOT, 103)
+    asked.feed(question)
+    begun = Session(registry.venue)
+    for record in (*keyframe_records(2, asked.keyframe()), *answer):
+        begun.feed(record)
+    assert (begun.totals.bad_frames, begun.losses) == (0, []) and BOOK in begun.books
 
 
 @settings(deadline=None, max_examples=25)

@@ -9,11 +9,14 @@ import asyncio
 from collections.abc import Sequence
 from functools import cache
 
+import orjson
 import pytest
 
 from feedtape.book.keeper import State
 from feedtape.errors import VenueError
-from feedtape.model.events import Gap, Quote, Trade
+from feedtape.model.events import BookDelta, BookSnapshot, Gap, Quote, Trade
+from feedtape.model.records import CLOSE
+from feedtape.session import Session
 from feedtape.sim.dialect import load_dialect
 from feedtape.sim.dialect import names as dialects
 from feedtape.venues import registry
@@ -40,7 +43,9 @@ def symbol_of(venue: str) -> str:
 
 async def lived_through(venue: str, faults: Sequence[str]) -> Lived:
     symbol = symbol_of(venue)
-    return await live(venue, [symbol], symbols=[symbol], faults=faults, seconds=1.3, calm_s=1.0, rate=14)
+    # A machine that is busy with all venues at once is silent for longer than a venue ever is.
+    silence_s = 0.5 if faults == FAULTS["stall"] else 5
+    return await live(venue, [symbol], symbols=[symbol], faults=faults, seconds=1.3, calm_s=1.0, rate=14, silence_s=silence_s)
 
 
 @cache  # each fault is met once, by whatever looks at it
@@ -80,6 +85,20 @@ def test_a_book_is_true_or_says_that_it_is_not(fault: str) -> None:
         assert min(map(len, ours)) >= 5, about
     for venue, lived in runs(fault).items():
         assert_tells(fault, lived, venue)
+        assert_goes_on_from_keyframes(lived, venue)
+
+
+def assert_goes_on_from_keyframes(lived: Lived, venue: str) -> None:
+    """Check that a session that is put away and taken up again, all the time, is what one is that never was."""
+    straight, taken_up = Session(registry.venue), Session(registry.venue)
+    for number, record in enumerate(lived.records):
+        # Lists of instruments are no part of a keyframe.
+        if number % 7 == 0 and straight.instruments:
+            saved = orjson.loads(orjson.dumps(taken_up.keyframe()))
+            taken_up = Session(registry.venue)
+            taken_up.restore(saved)
+        assert straight.feed(record) == taken_up.feed(record), venue
+    assert straight.keyframe() == taken_up.keyframe(), venue
 
 
 def assert_tells(fault: str, lived: Lived, venue: str) -> None:
@@ -88,14 +107,16 @@ def assert_tells(fault: str, lived: Lived, venue: str) -> None:
     keeper = session.books[f"{venue}:{symbol_of(venue)}"]
     kinds = {event.kind for event in lived.events if type(event) is Gap}
     if fault in ("disconnect", "abort"):
-        assert "disconnect" in kinds and session.totals.connections > 1, venue
+        assert session.totals.connections > 1, venue
+        assert "disconnect" in kinds or not had_begun(lived), venue
     if fault == "stall":
         assert session.totals.stalls, venue
     if fault == "truncate":
         assert session.totals.bad_frames == struck["truncate"], venue
     if fault == "refuse":
         assert any("refused: " in line for line in lived.said) == bool(struck["refuse"]), f"{venue} {lived.said}"
-    if fault == "drop" and keeper.integrity.proof != "unprovable":
+    # A checksum may match all the same: where the next message says the same levels again, nothing is wrong.
+    if fault == "drop" and (keeper.integrity.sequence is not None or keeper.integrity.counted) and keeper.integrity.sees_loss:
         assert keeper.counters.gaps or not dropped_books(lived), venue
     if fault in ("none", "duplicate") and keeper.counters.gaps:
         # Where smaller numbers may mean a restart, a repetition looks like one.
@@ -112,6 +133,12 @@ def test_a_clean_run_loses_nothing_and_is_proven_as_far_as_the_venue_allows() ->
         assert any(type(event) is Trade for event in lived.events), venue
         if "quotes" in registry.venue(venue).channels:
             assert any(type(event) is Quote for event in lived.events), venue
+
+
+def had_begun(lived: Lived) -> bool:
+    """Whether a book had come by the time that the first connection ended; on a busy machine it may not have."""
+    first = next((record.time for record in lived.records if record.kind == CLOSE), 0)
+    return any(type(event) in (BookDelta, BookSnapshot) and event.recv <= first for event in lived.events)
 
 
 def dropped_books(lived: Lived) -> bool:

@@ -121,7 +121,7 @@ async def live(
             await asyncio.wait((running,), timeout=seconds)
             exchange.calm()
             await asyncio.wait((running,), timeout=calm_s)
-            await _whole(running, session)
+            await _whole(running, session, wants_books="book" in channels)
             exchange.pause()
             await _quiet(running, events)
         finally:
@@ -130,13 +130,17 @@ async def live(
                 await running
             except FeedtapeError as error:
                 failure = error
+            # What was aborted is closed by the loop's next turns.
+            for _ in range(5):
+                await asyncio.sleep(0)
     return Lived(session, exchange, records, events, said, failure)
 
 
-async def _whole(running: asyncio.Future[None], session: Session) -> None:
-    """Return when every book is live: how long that takes depends on the machine."""
+async def _whole(running: asyncio.Future[None], session: Session, *, wants_books: bool) -> None:
+    """Return when there are books and every one is live: how long that takes depends on the machine."""
     for _ in range(300):
-        if running.done() or all(keeper.is_live for keeper in session.books.values()):
+        has_begun = bool(session.books) or not wants_books
+        if running.done() or (has_begun and all(keeper.is_live for keeper in session.books.values())):
             return
         await asyncio.sleep(0.02)
 

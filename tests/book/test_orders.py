@@ -18,7 +18,7 @@ BY_ORDER = Integrity(
 )
 ids = st.sampled_from([str(number) for number in range(9, 15)])
 sides = st.sampled_from(["bid", "ask"])
-prices = st.sampled_from(["10", "10.5", "9.25", "11", ""])
+prices = st.sampled_from(["10", "10.00", "10.5", "9.25", "9.250", "11", ""])
 sizes = st.sampled_from(["0", "0.00", "1", "0.10", "2.5", "1e-7"])
 changes = st.lists(st.tuples(ids, sides, prices, sizes), max_size=30)
 

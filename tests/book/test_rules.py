@@ -2,7 +2,7 @@
 
 import pytest
 
-from feedtape.book.rules import Chained, Contiguous, Integrity, SequenceRule, Verdict
+from feedtape.book.rules import AlternatingCrc, Chained, Contiguous, DigitsCrc, Integrity, Ordered, SequenceRule, Verdict
 from feedtape.model.events import BookDelta
 
 NEXT, OLD, GAP = Verdict.NEXT, Verdict.OLD, Verdict.GAP
@@ -118,3 +118,20 @@ def test_the_grade_is_the_best_that_can_be_proven() -> None:
     assert Integrity().proof == "unprovable"
     assert Integrity(sequence=Chained()).proof == "sequence"
     assert Integrity(checksum=Sum()).proof == Integrity(sequence=Chained(), checksum=Sum()).proof == "checksum"
+
+
+@pytest.mark.parametrize(
+    ("integrity", "sees"),
+    [
+        (Integrity(sequence=Contiguous()), True),
+        (Integrity(sequence=Ordered()), False),
+        (Integrity(counted=True, snapshot="stream"), True),
+        (Integrity(checksum=DigitsCrc(10), snapshot="stream", depth=10), True),
+        # What is missing deeper than the checksum reaches would never show.
+        (Integrity(checksum=DigitsCrc(10), snapshot="stream", depth=100), False),
+        (Integrity(checksum=AlternatingCrc(25), snapshot="stream"), False),
+        (Integrity(snapshot="full"), True),
+    ],
+)
+def test_whether_a_message_that_is_missing_always_shows(integrity: Integrity, sees: bool) -> None:
+    assert integrity.sees_loss == sees

@@ -4,7 +4,7 @@ import pytest
 
 from feedtape.book.keeper import BookKeeper, State
 from feedtape.book.rules import Chained, Contiguous, Integrity, Ordered
-from feedtape.model.events import BookDelta, BookSnapshot, Gap
+from feedtape.model.events import BookDelta, BookSnapshot, Gap, Resync
 
 CHAIN = Integrity(sequence=Chained(), snapshot="stream")
 BY_TIME = Integrity(sequence=Ordered(), unprovable="nothing numbers the updates")
@@ -41,6 +41,14 @@ def test_keep_alives_and_resets_of_the_count_are_no_gaps() -> None:
     assert keeper.is_live and keeper.book.sequence == 5
 
 
+def test_a_count_that_begins_anew_right_after_the_snapshot_continues_it() -> None:
+    keeper = BookKeeper("v:X", "books", Integrity(sequence=Chained(strict=True), snapshot="stream"))
+    keeper.take_snapshot(picture(100), 1)
+    for prev, last, size in ((100, 3, "5"), (3, 7, "6")):
+        assert keeper.take_delta(change(prev, last, size=size), 1) == ()
+    assert keeper.book.bids.best() == ("10", "6") and keeper.book.sequence == 7 and not keeper.counters.gaps
+
+
 def test_a_stream_that_goes_on_without_having_begun_wants_its_snapshot() -> None:
     keeper = BookKeeper("v:X", "books", CHAIN)
     keeper.take_delta(change(4, 5), 3)
@@ -61,6 +69,65 @@ def test_a_standby_takes_over_and_the_broken_stream_is_asked_for_anew() -> None:
     assert keeper.wants_stream == []
     assert keeper.lose((2,), "gap", 20, "frames are missing")[-1].recv == 20
     assert keeper.source == 1 and keeper.is_live
+
+
+def test_a_broken_book_goes_on_with_whatever_connection_is_whole_first() -> None:
+    keeper = BookKeeper("v:X", "books", CHAIN)
+    keeper.take_snapshot(picture(5), 1)
+    keeper.take_delta(change(8, 9), 2)
+    assert [type(event) for event in keeper.take_delta(change(8, 9), 1) or ()] == [Gap]
+    assert keeper.state is State.BROKEN and keeper.wants_stream == [2, 1]
+    before = keeper.snapshots_on(1)
+    assert [type(event) for event in keeper.take_snapshot(picture(9), 2) or ()] == [Resync]
+    assert keeper.is_live and keeper.source == 2 and keeper.book.sequence == 9
+    # The one that was behind is not asked twice: its own snapshot is a further one.
+    assert keeper.take_snapshot(picture(9), 1) is None and keeper.snapshots_on(1) == before + 1
+    assert keeper.source == 2 and keeper.wants_stream == []
+
+
+def test_what_one_recording_left_behind_goes_on_with_a_snapshot_alone() -> None:
+    """Where recordings are merged, one may end and another's connection be in the middle of its stream."""
+    keeper = BookKeeper("v:X", "books", Integrity(counted=True, snapshot="stream"))
+    keeper.take_snapshot(picture(5), 1)
+    assert keeper.outlive(1, 6, "the recording ends") == () and keeper.is_live and keeper.stale_since == 6
+    [gap] = keeper.take_delta(change(5, 6), 2) or ()
+    assert isinstance(gap, Gap) and keeper.state is State.BROKEN and keeper.wants_stream == [2]
+
+
+def test_another_recordings_book_of_the_same_stream_stands_by() -> None:
+    ours, theirs = BookKeeper("v:X", "books", CHAIN), BookKeeper("v:X", "books", CHAIN)
+    ours.take_snapshot(picture(5), 1)
+    ours.let_stand_by(theirs)
+    assert ours.save()["standbys"] == {}, "one that has not begun is of no help"
+    theirs.take_snapshot(picture(5), 2)
+    ours.let_stand_by(theirs)
+    ours.take_delta(change(5, 6), 2)
+    assert ours.leave(1, 9, "closed") == () and ours.source == 2 and ours.book.sequence == 6
+    third = BookKeeper("v:X", "books", CHAIN)
+    third.take_snapshot(picture(6), 3)
+    third.take_snapshot(picture(6), 4)
+    ours.let_stand_by(third)
+    for connection in (2, 3):
+        assert ours.leave(connection, 9, "closed") == ()
+    assert ours.source == 4 and ours.is_live
+
+
+def test_a_whole_picture_tells_that_the_book_is_crossed_no_longer() -> None:
+    keeper = BookKeeper("v:X", "top", Integrity(snapshot="full"))
+    for bid in ("10", "12", "13", "10", "12"):
+        keeper.take_snapshot(BookSnapshot("v:X", 1, None, "top", [(bid, "1")], [("11", "1")], None), 1)
+        assert keeper.is_crossed == (bid > "11")
+    assert keeper.counters.crossed == 2
+
+
+def test_what_stands_by_and_what_waits_weighs_too() -> None:
+    keeper = BookKeeper("v:X", "books", CHAIN)
+    for connection in (1, 2):
+        keeper.take_snapshot(picture(5), connection)
+    assert keeper.weight == 4
+    keeper = BookKeeper("v:X", "diff", BY_TIME)
+    keeper.take_delta(change(None, 10), 1)
+    assert keeper.weight == 1
 
 
 def test_deltas_in_order_of_time_need_a_snapshot_that_holds_the_first_of_them() -> None:

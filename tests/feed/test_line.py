@@ -118,3 +118,21 @@ def test_a_renewal_leaves_no_gap(why: str) -> None:
     assert recording.session.losses == []
     assert recording.book_is_live
     assert recording.session.books["binance:BTCUSDT"].counters.snapshots == 1
+
+
+def test_a_venue_that_asks_for_new_connections_without_end_does_not_get_ever_more() -> None:
+    recording, stage = Recording(), Stage()
+    stage.muted = set(range(2, 50))
+    most = 0
+
+    async def run() -> None:
+        nonlocal most
+        event = {"stream": "!serverShutdown", "data": {"e": "serverShutdown", "E": 1_700_000_000_000}}
+        async with stage.serve() as url, running(recording.feed(url)):
+            for number in range(1, 7):
+                await until(lambda number=number: stage.streams.get(number))  # type: ignore[misc]  # each loop's own
+                await stage.connections[number].send(orjson.dumps(event).decode())
+                most = max(most, len(stage.connections))
+
+    asyncio.run(run())
+    assert most == 3

@@ -11,10 +11,11 @@ import pytest
 from bare_venue import Bare
 from feedtape.book.keeper import State
 from feedtape.book.rules import Integrity
+from feedtape.edit.state import Choice, chosen, renumbered, state_records
 from feedtape.errors import BadFrame, TapeError, UsageError
 from feedtape.model.events import BookDelta, BookSnapshot, Event, Gap, Numbered
 from feedtape.model.records import DROP, HEADER, OPEN, RECV, Record, note
-from feedtape.session import Session
+from feedtape.session import Session, conversations
 from feedtape.venues.contract import Conversation, Venue
 
 
@@ -125,6 +126,25 @@ def test_a_repeated_frame_is_no_news_and_no_loss() -> None:
     assert session.books["counted:A"].book.bids.best() == ("10", "2")
 
 
+def test_a_connection_that_is_one_too_many_takes_its_books_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conversations, "TRACKED", 2)
+    session = begun()
+    known = session.feed(note(5, OPEN, {"venue": "counted", "url": None}, 3))
+    assert [(event.target, event.kind) for event in known if type(event) is Gap] == [("counted:A", "disconnect")]
+    assert session.books["counted:A"].state is State.BROKEN and session.books["counted:B"].is_live
+    assert set(session.connections) == {2, 3}
+
+
+def test_a_connection_that_stands_by_and_has_lost_its_beginning_is_asked_for_anew() -> None:
+    session = opened(1, 2)
+    for connection in (1, 2):
+        say(session, 2, connection, 1, "name", 7, "A")
+    say(session, 3, 1, 2, 7, "10", "1", "snapshot")
+    assert not session.wanting
+    say(session, 4, 2, 2, 7, "10", "2")
+    assert session.books["counted:A"].is_live and session.wanting["counted:A"].wants_stream == [2]
+
+
 def test_what_was_dropped_here_is_not_counted_as_the_venues_loss() -> None:
     session = begun()
     session.feed(note(5, DROP, {"frames": 3, "since": 4, "connections": [1]}))
@@ -142,6 +162,42 @@ def test_a_keyframe_holds_what_was_said() -> None:
         assert one.books["counted:B"].is_live
         assert Gap in [type(event) for event in say(one, 5, 2, 5, 7, "10", "5")]
     assert restored.digests() == session.digests()
+
+
+def test_a_part_of_the_state_goes_on_with_what_was_said_on_its_connections() -> None:
+    """A cut leaves connections out, and a merge tells a state to a session that has another."""
+    session = begun()
+    part = orjson.loads(orjson.dumps(chosen(session.keyframe(), Choice(left_out=frozenset({1})))))
+    cut = Session(resolve)
+    cut.restore(part)
+    merged = opened(4)
+    for record in state_records(4, renumbered(part, lambda number: number + 7)):
+        merged.feed(record)
+    for one, connection in ((cut, 2), (merged, 9)):
+        assert set(one.books) == {"counted:B"}
+        assert [type(event) for event in say(one, 5, connection, 3, 7, "10", "4")] == [BookDelta]
+        assert one.books["counted:B"].book.bids.best() == ("10", "4")
+        assert Gap in [type(event) for event in say(one, 6, connection, 5, 7, "10", "5")]
+
+
+def test_a_cut_without_the_connection_that_a_book_follows_begins_with_the_one_that_stands_by() -> None:
+    session = opened(1, 2)
+    for connection, price in ((1, "10"), (2, "11")):
+        say(session, 2, connection, 1, "name", 7, "A")
+        say(session, 3, connection, 2, 7, price, "1", "snapshot")
+    kept = Session(resolve)
+    kept.restore(orjson.loads(orjson.dumps(chosen(session.keyframe(), Choice(left_out=frozenset({1}))))))
+    say(kept, 4, 2, 3, 7, "12", "1")
+    book = kept.books["counted:A"]
+    assert book.is_live and book.source == 2 and list(book.book.bids.top()) == [("12", "1"), ("11", "1")]
+
+
+def test_a_state_behind_a_hole_tells_what_was_said_in_it() -> None:
+    session = begun()
+    behind = opened(1, 2)
+    for record in state_records(4, session.keyframe(), mends=True, hole=False):
+        behind.feed(record)
+    assert [type(event) for event in say(behind, 5, 1, 3, 7, "10", "4")] == [BookDelta] and not behind.losses
 
 
 def test_a_frame_that_cannot_be_read_breaks_what_would_never_show_it() -> None:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from feedtape.edit.state import renumbered, state_records
 from feedtape.model.events import Gap, Trade
 from feedtape.model.records import CLOSE, OPEN, STALL, Record, note
 from feedtape.session import Session
@@ -280,6 +281,16 @@ def test_what_has_no_number_is_known_by_its_words() -> None:
     assert lanes.session.keyframe()["echoes"]
     lanes.feed(4, closed(0, 2))
     assert lanes.session.keyframe()["echoes"] == []
+
+
+def test_what_one_of_several_connections_said_is_part_of_the_state_that_is_told() -> None:
+    lanes = Lanes(COINM)
+    lanes.hear(1, 1, "forceOrder", force_order(COINM))
+    told = Session(registry.venue)
+    for record in state_records(2 * MS, renumbered(lanes.session.keyframe(), lambda connection: connection + 5)):
+        told.feed(record)
+    for connection, news in ((7, 0), (6, 1)):
+        assert len(told.feed(frame(3 * MS, connection, on(COINM, "forceOrder", force_order(COINM))))) == news
 
 
 def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -251,8 +251,10 @@ def test_greeting_pong_and_lists() -> None:
     [greeting] = [exact(frame) for frame in BITFINEX.greet(client.session, client.at)]
     assert (greeting["event"], greeting["version"], greeting["platform"]) == ("info", "2", {"status": "1"})
     assert client.say(event="ping", cid=3) == [{"event": "pong", "ts": str(MS), "cid": "3"}]
-    answer = BITFINEX.http("/v2/conf/pub:list:pair:exchange,pub:list:pair:futures", {}, client.at)
-    assert answer is not None and answer.body == [["BTCUSD"], ["BTCF0:USTF0"]]
+    answer = BITFINEX.http("/v2/conf/pub:list:pair:exchange,pub:list:pair:futures,pub:map:currency:sym", {}, client.at)
+    assert answer is not None
+    spot, perpetuals, names = orjson.loads(answer.encode())
+    assert (spot, perpetuals) == (["BTCUSD"], ["BTCF0:USTF0"]) and ["UST", "USDt"] in names
     for path, status in (("/v2/conf/pub:list:wallets", 500), ("/v2/platform/status", 200)):
         told = BITFINEX.http(path, {}, client.at)
         assert told is not None and told.status == status

@@ -28,6 +28,7 @@ from feedtape.model.events import (
     Unread,
 )
 from feedtape.model.instruments import Instrument
+from feedtape.model.spelling import unified
 from feedtape.model.targets import Target
 from feedtape.venues.bitfinex import Bitfinex
 from feedtape.venues.contract import CHANNELS, Request
@@ -458,19 +459,25 @@ def test_symbols_begin_with_a_small_letter(given: str, canonical: str) -> None:
 def test_instruments_come_as_lists_of_pairs() -> None:
     venue = Bitfinex()
     [request] = venue.instruments_requests()
-    assert request.path == "/v2/conf/pub:list:pair:exchange,pub:list:pair:futures"
+    assert request.path == "/v2/conf/pub:list:pair:exchange,pub:list:pair:futures,pub:map:currency:sym"
     assert venue.lists_instruments(request) and not venue.lists_instruments(Request("/v2/conf/pub:list:currency"))
     assert not venue.lists_instruments(Request("/v2/platform/status"))
-    page = venue.instruments(request, b'[["BTCUSD","DOGE:USD"],["BTCF0:USTF0"]]')
+    names = b'[["UST","USDt"],["TESTBTC","BTC"]]'
+    page = venue.instruments(request, b'[["BTCUSD","DOGE:UST","TESTBTC:TESTUSD"],["BTCF0:USTF0"],%b]' % names)
     assert page.more == [] and page.instruments == [
         Instrument(symbol="tBTCUSD", kind="spot", base="BTC", quote="USD"),
-        Instrument(symbol="tDOGE:USD", kind="spot", base="DOGE", quote="USD"),
-        Instrument(symbol="tBTCF0:USTF0", kind="perpetual", base="BTC", quote="UST", settle="UST"),
+        Instrument(symbol="tDOGE:UST", kind="spot", base="DOGE", quote="USDT"),
+        # What is traded on paper is not the real thing.
+        Instrument(symbol="tTESTBTC:TESTUSD", kind="spot", base="TESTBTC", quote="TESTUSD"),
+        Instrument(symbol="tBTCF0:USTF0", kind="perpetual", base="BTC", quote="USDT", settle="USDT"),
     ]
+    assert [unified(one) for one in page.instruments] == ["BTC/USD", "DOGE/USDT", "TESTBTC/TESTUSD", "BTC/USDT:USDT"]
     assert venue.decode_body(request, b"x", RECV) == () and venue.snapshot_request("tBTCUSD") is None
 
 
-@pytest.mark.parametrize("body", [b"", b"{}", b"[]", b"[[],[],[]]", b"[[5],[]]", b'["error",10020,"conf: invalid"]'])
+@pytest.mark.parametrize(
+    "body", [b"", b"{}", b"[]", b"[[],[]]", b"[[5],[],[]]", b"[[],[],[5]]", b'["error",10020,"conf: invalid"]']
+)
 def test_a_list_that_cannot_be_read_is_a_bad_frame(body: bytes) -> None:
     [request] = Bitfinex().instruments_requests()
     with pytest.raises(BadFrame):

@@ -253,6 +253,9 @@ GOOD = frame("books", book())
         frame("ticker", [{}]),
         frame("liquidation", [{"symbol": "", "side": "buy", "price": "1", "amount": "1", "ts": "1"}], symbol=""),
         frame("x" * 201, []),
+        frame("publicTrade", [{"i": "1" * 201, "p": "1", "v": "1", "S": "buy", "T": "1"}]),
+        orjson.dumps({"event": "subscribe", "arg": {"instType": "spot", "topic": "books", "symbol": "X" * 201}}),
+        orjson.dumps({"event": "error", "code": 1, "arg": {"instType": "spot", "topic": "books", "symbol": "X" * 201}}),
         b'{"event":"subscribe"}',
         b'{"event":5}',
     ],
@@ -367,9 +370,15 @@ def test_signs_of_life_are_plain_text() -> None:
 INSTRUMENTS = Request("/api/v3/market/instruments?category=SPOT")
 
 
+ROW = {"symbol": "BTCUSDT", "category": "SPOT", "baseCoin": "BTC", "quoteCoin": "USDT", "status": "online"}
+
+
+def listed_body(*rows: dict[str, Any]) -> bytes:
+    return orjson.dumps({"code": "00000", "msg": "success", "requestTime": 1, "data": rows})
+
+
 def listed(*rows: dict[str, Any]) -> list[Instrument]:
-    body = orjson.dumps({"code": "00000", "msg": "success", "requestTime": 1, "data": rows})
-    return FUTURES.instruments(INSTRUMENTS, body).instruments
+    return FUTURES.instruments(INSTRUMENTS, listed_body(*rows)).instruments
 
 
 def test_instruments_are_asked_for_by_kind() -> None:
@@ -378,18 +387,19 @@ def test_instruments_are_asked_for_by_kind() -> None:
 
     assert asked() == asked("BTC*") == ["USDT-FUTURES", "USDC-FUTURES", "COIN-FUTURES"]
     assert asked("btcperp") == ["USDC-FUTURES"] and asked("BTCUSD_CM", "ETHUSDT") == ["USDT-FUTURES", "COIN-FUTURES"]
+    # A pattern or the unified spelling does not tell a kind by its end.
+    assert asked("BTC/USDC:USDC") == asked("[BE]*USDT") == asked()
     assert SPOT.instruments_requests() == [INSTRUMENTS]
     assert SPOT.lists_instruments(INSTRUMENTS) and SPOT.snapshot_request("BTCUSDT") is None
     assert SPOT.decode_body(INSTRUMENTS, b"", RECV) == ()
 
 
 def test_instruments() -> None:
-    row = {"symbol": "BTCUSDT", "category": "SPOT", "baseCoin": "BTC", "quoteCoin": "USDT", "status": "online"}
-    precise = row | {"pricePrecision": "2", "quantityPrecision": "0", "symbolType": "crypto"}
+    precise = ROW | {"pricePrecision": "2", "quantityPrecision": "0", "symbolType": "crypto"}
     assert listed(precise) == [
         Instrument(symbol="BTCUSDT", kind="spot", base="BTC", quote="USDT", tick="0.01", lot="1", status="online", trading=True)
     ]
-    contract = row | {"category": "USDT-FUTURES", "type": "perpetual", "priceMultiplier": "0.1", "quantityMultiplier": "0.001"}
+    contract = ROW | {"category": "USDT-FUTURES", "type": "perpetual", "priceMultiplier": "0.1", "quantityMultiplier": "0.001"}
     [found] = listed(contract | {"status": "listed", "pricePrecision": "1"})
     assert (found.kind, found.settle, found.tick, found.lot, found.trading) == ("perpetual", "USDT", "0.1", "0.001", False)
     dated = contract | {"category": "COIN-FUTURES", "quoteCoin": "USD", "type": "delivery", "deliveryTime": str(MS)}
@@ -407,6 +417,10 @@ def test_instruments() -> None:
         b"{}",
         b'{"code":"40001","msg":"no","data":null}',
         b'{"code":"00000","data":[{}]}',
+        listed_body(ROW | {"baseCoin": 5}),
+        listed_body(ROW | {"symbol": "X" * 201}),
+        listed_body(ROW | {"pricePrecision": "x"}),
+        listed_body(ROW | {"pricePrecision": "999999999"}),
         b'{"code":"00000","data":5}',
     ],
 )

@@ -172,8 +172,9 @@ def test_a_rest_snapshot_serves_every_channel_of_its_symbol() -> None:
     for path in ("/api/v2/order_book/btcusd", "/api/v2/order_book/btcusd/?group=1"):
         [event] = venue.decode_body(Request(path), orjson.dumps(plain), RECV)
         assert event == BookSnapshot(BTC, RECV, TIME, "", [("60000.50", "1.2")], [], MICROS)
+    # An empty book empties one of orders, too.
     [event] = venue.decode_body(Request("/api/v2/order_book/btcusd/"), orjson.dumps(book([], [])), RECV)
-    assert event == BookSnapshot(BTC, RECV, TIME, "", [], [], MICROS)
+    assert event == BookSnapshot(BTC, RECV, TIME, "", [], [], MICROS, orders=[])
 
 
 def test_orders_of_a_rest_snapshot_add_up_to_levels() -> None:

@@ -1,117 +1,95 @@
-"""Bitstamp from the simulated exchange to the book: what can be proven is, and what cannot be says so."""
+"""Bitstamp's whole way over loopback: what is special to it; every fault strikes it in `test_venues_against_sim.py`."""
 
 import asyncio
 from collections import Counter
+from functools import cache
 
-from feedtape.book.keeper import State
-from feedtape.errors import VenueError
 from feedtape.model.events import Derivative, Gap, Trade
 from venue_stage import Lived, live
 
-BTC, PERPETUAL = "btcusd", "btcusd-perp"
+BTC, ETH, PERPETUAL = "btcusd", "ethusd", "btcusd-perp"
+CHANNELS = ("book", "trades", "quotes", "derivatives")
+
+
+@cache  # all at once, since most of a run is waiting
+def runs() -> dict[str, Lived]:
+    async def together() -> dict[str, Lived]:
+        orders, pictures = [f"{BTC}@live_orders", ETH], [f"{BTC}@order_book", f"{ETH}@detail_order_book"]
+        book = ["book"]
+        wanted = {
+            "clean": live("bitstamp", [BTC, PERPETUAL], channels=CHANNELS, seconds=1.8, silence_s=5, limits=True),
+            "orders": live("bitstamp", orders, channels=book, rate=12, silence_s=5),
+            "pictures": live("bitstamp", pictures, channels=book, rate=5, silence_s=5),
+            "resting": live("bitstamp", [BTC], channels=["trades"], rate=0.2, silence_s=5),
+            "with holes": live("bitstamp", orders, channels=book, rate=12, faults=["drop=0.01"], silence_s=5),
+            "late snapshots": live("bitstamp", orders, channels=book, rate=12, faults=["stale-snapshot=0.5"], silence_s=5),
+            "refused in part": live("bitstamp", [BTC, ETH], channels=book, faults=[f"refuse={ETH}"], silence_s=5),
+        }
+        return dict(zip(wanted, await asyncio.gather(*wanted.values()), strict=True))
+
+    return asyncio.run(together())
 
 
 def told(lived: Lived, kind: type) -> Counter[str]:
     return Counter(event.target.removeprefix("bitstamp:") for event in lived.events if type(event) is kind)
 
 
-def grade_of(lived: Lived, symbol: str) -> str:
-    return lived.session.books[f"bitstamp:{symbol}"].proof()[0]
+def assert_told_last(lived: Lived, symbol: str) -> None:
+    """See that a book of changed levels is what its listeners were told last, and claims nothing more."""
+    keeper = lived.session.books[f"bitstamp:{symbol}"]
+    assert keeper.is_live and keeper.proof()[0] == "unprovable", keeper.proof()
+    assert lived.book(f"bitstamp:{symbol}") == lived.published(f"diff_order_book_{symbol}")
 
 
-def is_whole(lived: Lived, symbol: str, channel: str = "diff_order_book") -> bool:
-    """Whether a book is the exchange's own, as its listeners were told last."""
-    return lived.book(f"bitstamp:{symbol}") == lived.published(f"{channel}_{symbol}")
+def assert_chained(lived: Lived) -> None:
+    """See that the book of single orders is live, proven, and the exchange's own."""
+    keeper = lived.session.books[f"bitstamp:{BTC}"]
+    assert keeper.is_live and keeper.proof()[0] == "sequence", keeper.proof()
+    assert lived.book(f"bitstamp:{BTC}") == lived.truth(BTC)
 
 
 def test_clean() -> None:
-    async def run() -> tuple[Lived, ...]:
-        channels = ("book", "trades", "quotes", "derivatives")
-        pictures = [f"{BTC}@order_book", "ethusd@detail_order_book"]
-        return await asyncio.gather(
-            live("bitstamp", [BTC, PERPETUAL], channels=channels, seconds=1.8, silence_s=3, limits=True),
-            live("bitstamp", [f"{BTC}@live_orders"], channels=["book"], seconds=1.8, silence_s=3),
-            live("bitstamp", pictures, channels=["book"], rate=5, seconds=0.6, calm_s=0.6, silence_s=3),
-            live("bitstamp", [BTC], channels=["trades"], rate=0.2, silence_s=1, ping_every=0.1),
-        )
-
-    clean, orders, pictures, quiet = asyncio.run(run())
-    for lived in (clean, orders, pictures, quiet):
+    for name in ("clean", "orders", "pictures", "resting"):
+        lived = runs()[name]
         assert lived.failure is None and lived.session.totals.connections == 1 and not lived.session.losses
         assert lived.replayed().digests() == lived.session.digests()
+    clean = runs()["clean"]
     for symbol in (BTC, PERPETUAL):
-        assert grade_of(clean, symbol) == "unprovable" and is_whole(clean, symbol)
-        assert clean.session.books[f"bitstamp:{symbol}"].is_live and told(clean, Trade)[symbol]
+        assert_told_last(clean, symbol)
+        assert told(clean, Trade)[symbol]
     facts = [event for event in clean.events if isinstance(event, Derivative)]
     assert {event.target for event in facts} == {f"bitstamp:{PERPETUAL}"}
     assert any(event.funding_rate for event in facts) and any(event.open_interest for event in facts)
-    assert grade_of(orders, BTC) == "sequence" and orders.session.books[f"bitstamp:{BTC}"].is_live
-    assert orders.book(f"bitstamp:{BTC}") == orders.truth(BTC)
-    assert pictures.book(f"bitstamp:{BTC}") == pictures.truth(BTC, 100) and grade_of(pictures, BTC) == "unprovable"
-    for ours, theirs in zip(pictures.book("bitstamp:ethusd"), pictures.truth("ethusd", 100), strict=True):
+
+
+def test_single_orders_and_pictures() -> None:
+    assert_chained(runs()["orders"])
+    pictures = runs()["pictures"]
+    assert pictures.book(f"bitstamp:{BTC}") == pictures.truth(BTC, 100)
+    assert pictures.session.books[f"bitstamp:{BTC}"].proof()[0] == "unprovable"
+    for ours, theirs in zip(pictures.book(f"bitstamp:{ETH}"), pictures.truth(ETH, 100), strict=True):
         # A hundred orders are fewer levels, of the last of which one order may be left out.
         assert len(ours) >= 50 and ours[:-1] == theirs[: len(ours) - 1]
 
 
-async def with_fault(fault: str) -> Lived:
-    targets, symbols = [f"{BTC}@live_orders", "ethusd"], [BTC, "ethusd"]
-    return await live(
-        "bitstamp",
-        targets,
-        symbols=symbols,
-        channels=["book"],
-        faults=[fault],
-        rate=12,
-        seconds=1.5,
-        calm_s=1.8,
-        silence_s=1.0,
-    )
+def test_only_the_chain_of_orders_shows_a_hole() -> None:
+    holed = runs()["with holes"]
+    assert holed.failure is None and holed.exchange.log.counts["drop"]
+    gaps = [event for event in holed.events if isinstance(event, Gap) and event.kind == "gap"]
+    assert {gap.target for gap in gaps} == {f"bitstamp:{BTC}"}
+    assert_chained(holed)
+    assert holed.session.books[f"bitstamp:{ETH}"].proof()[0] == "unprovable"
 
 
-def test_faults() -> None:
-    """Changed levels of one symbol, of which nothing is provable, and single orders of the other, which chain."""
-
-    async def run() -> list[Lived]:
-        faults = (
-            "drop=0.01",
-            "duplicate=0.1",
-            "malformed=0.01",
-            "reorder=0.01",
-            "disconnect=400ms",
-            "stall=400ms",
-            "stale-snapshot=0.5",
-        )
-        return await asyncio.gather(*(with_fault(fault) for fault in faults))
-
-    drop, duplicate, malformed, reorder, disconnect, stall, stale = lives = asyncio.run(run())
-    for lived in lives:
-        assert lived.failure is None and lived.replayed().digests() == lived.session.digests()
-        keeper = lived.session.books[f"bitstamp:{BTC}"]
-        grade = "sequence" if keeper.is_live else "broken" if keeper.state is State.BROKEN else "unprovable"
-        assert keeper.proof()[0] == grade
-        if keeper.is_live:
-            assert lived.book(f"bitstamp:{BTC}") == lived.truth(BTC), lived.exchange.plan
-        assert keeper.is_live or lived in (disconnect, stall, stale), lived.exchange.plan
-        assert lived.session.books["bitstamp:ethusd"].proof()[0] in ("unprovable", "broken")
-    for lived in (drop, reorder):
-        gaps = [event for event in lived.events if isinstance(event, Gap) and event.kind == "gap"]
-        # Only the chain of orders shows it.
-        assert {gap.target for gap in gaps} == {f"bitstamp:{BTC}"}
-    assert is_whole(duplicate, "ethusd") and duplicate.session.books["bitstamp:ethusd"].counters.repeated > 0
-    assert is_whole(stale, "ethusd") or not stale.session.books["bitstamp:ethusd"].is_live
-    assert malformed.session.totals.bad_frames > 0
-    assert disconnect.session.totals.connections > 1
-    assert stall.session.totals.stalls > 0 and stall.session.totals.connections > 1
+def test_a_snapshot_from_before_the_stream_is_asked_for_again() -> None:
+    late = runs()["late snapshots"]
+    assert late.failure is None and late.exchange.log.counts["stale-snapshot"]
+    assert_chained(late)
+    assert_told_last(late, ETH)
 
 
 def test_a_refused_symbol_is_given_up_and_the_others_go_on() -> None:
-    async def run() -> tuple[Lived, ...]:
-        return await asyncio.gather(
-            live("bitstamp", [BTC, "ethusd"], channels=["book"], faults=["refuse=ethusd"], seconds=2.0),
-            live("bitstamp", ["ethusd"], channels=["book"], faults=["refuse=ethusd"], seconds=10.0),
-        )
-
-    one, none = asyncio.run(run())
-    assert is_whole(one, BTC) and one.session.totals.refused > 0
-    assert any("Bad subscription string. (code 4009)" in words for words in one.said)
-    assert isinstance(none.failure, VenueError) and not none.session.books
+    refused = runs()["refused in part"]
+    assert_told_last(refused, BTC)
+    assert list(refused.session.books) == [f"bitstamp:{BTC}"] and refused.session.totals.refused > 0
+    assert any("Bad subscription string. (code 4009)" in words for words in refused.said)

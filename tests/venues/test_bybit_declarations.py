@@ -207,6 +207,13 @@ def test_a_page_names_the_next_one() -> None:
     assert [request.path for request in SPOT.instruments_requests()] == ["/v5/market/instruments-info?category=spot"]
 
 
+def test_a_refusal_is_in_the_venues_words() -> None:
+    body = b'{"retCode":10006,"retMsg":"Too many visits!","result":{}}'
+    for venue in VENUES:
+        with pytest.raises(BadFrame, match="10006: Too many visits!"):
+            venue.clock(body)
+
+
 def test_options_are_listed_by_coin() -> None:
     [coins] = OPTION.instruments_requests()
     assert coins.path == "/v5/market/option-base-coins" and OPTION.lists_instruments(coins)
@@ -227,6 +234,7 @@ def test_options_are_listed_by_coin() -> None:
         b"[]",
         b"{}",
         b'{"retCode":10001,"retMsg":"params error","result":{}}',
+        b'{"retCode":10006,"retMsg":"Too many visits!","result":{"list":[]}}',
         b'{"result":{"list":5}}',
         b'{"result":{"list":[{}]}}',
         orjson.dumps({"result": {"list": [ENTRY | {"symbol": ""}]}}),

@@ -81,6 +81,15 @@ def test_a_change_of_what_is_not_known_says_nothing_until_the_next_picture() -> 
     assert best(event) == ("100", "7", None, None, 20)
 
 
+@pytest.mark.parametrize("price", ["", "nine", "1" * 31, "\u202e\x1b[2J", "1" * 100_000])
+def test_a_change_to_what_is_no_price_is_refused_and_not_remembered(price: str) -> None:
+    reader = FIRST[1].conversation()
+    decoded(reader, level_1("snapshot", 10, [["100", "1"]], []))
+    with pytest.raises(BadFrame):
+        decoded(reader, level_1("delta", 11, [[price, "5"]]))
+    assert reader.save() is None
+
+
 def test_what_is_remembered_is_saved() -> None:
     reader, other = FIRST[1].conversation(), FIRST[1].conversation()
     assert reader.save() is None
@@ -168,16 +177,18 @@ def test_sizes_of_linear_contracts_keep_their_text() -> None:
     assert isinstance(event, BookSnapshot) and event.bids == [("9472.50", "22.390999000")]
 
 
+TRADE = {
+    "timestamp": "2023-03-28T10:40:00.000Z",
+    "symbol": "BTCUSD",
+    "side": "Sell",
+    "size": 6000,
+    "price": 9366,
+    "trade_id": "8c53dd53",
+}
+
+
 def test_trades_with_and_without_milliseconds() -> None:
-    one = {
-        "timestamp": "2023-03-28T10:40:00.000Z",
-        "symbol": "BTCUSD",
-        "side": "Sell",
-        "size": 6000,
-        "price": 9366,
-        "trade_id": "8c53dd53",
-    }
-    frame = {"topic": "trade.BTCUSD", "data": [one, one | {"trade_time_ms": MS}, one | {"trade_time_ms": str(MS)}]}
+    frame = {"topic": "trade.BTCUSD", "data": [TRADE, TRADE | {"trade_time_ms": MS}, TRADE | {"trade_time_ms": str(MS)}]}
     assert decoded(INVERSE, frame) == [
         Trade("bybit-inverse:BTCUSD", RECV, time, "9366", "6000", "sell", "8c53dd53")
         for time in (1_680_000_000_000 * NS, MS * NS, MS * NS)
@@ -284,7 +295,7 @@ BAD: list[tuple[Conversation, Any]] = [
     (LINEAR, levels("snapshot", [row("9353.50", "Both", 1)])),
     (LINEAR, levels("snapshot", [row("9353.50", "Buy")])),
     (LINEAR, levels("delta", {"update": []})),
-    (LINEAR, levels("snapshot", [], cross_seq="x")),
+    *((LINEAR, levels("snapshot", [], cross_seq=number)) for number in ("x", "1_0", "-1", str(2**63), 1.5)),
     (LINEAR, {"topic": "trade.BTCUSD", "data": [{"symbol": "BTCUSD"}]}),
     (LINEAR, {"topic": "trade.BTCUSD", "data": {}} | {"data": 5}),
     (LINEAR, facts({"symbol": ["BTCUSD"], "last_price_e4": 1})),
@@ -298,6 +309,8 @@ BAD: list[tuple[Conversation, Any]] = [
     (SPOT, {"topic": "depth", "params": {}, "data": {}}),
     (FIRST[1].conversation(), level_1("snapshot", 1, [["x", "1"]])),
     (FIRST[1].conversation(), level_1("update", 1)),
+    (INVERSE, {"topic": "trade.BTCUSD", "data": [TRADE | {"trade_id": ["8c53dd53"]}]}),
+    (INVERSE, {"topic": "trade.BTCUSD", "data": [TRADE | {"trade_id": "8" * 201}]}),
 ]
 
 

@@ -1,17 +1,18 @@
 """Bybit's whole way: records through a session, and the simulated exchange through the live feed."""
 
 import asyncio
+from collections.abc import Awaitable
 from dataclasses import replace
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 import orjson
 import pytest
 
 from feedtape.book.keeper import State
-from feedtape.errors import VenueError
 from feedtape.model.events import Derivative, Event, Heartbeat, Liquidation, OptionSummary, Quote, Trade
-from feedtape.model.records import HEADER, OPEN, RECV, Record, note
+from feedtape.model.records import HEADER, OPEN, RECV, SEND, Record, note
 from feedtape.session import Session
 from feedtape.sim import bybit as sim
 from feedtape.venues import registry
@@ -53,6 +54,12 @@ def test_a_book_follows_its_numbers_and_tolerates_the_end_of_what_it_never_had()
     assert [*keeper.book.bids.top()] == [("100", "4"), ("99", "2")] and [*keeper.book.asks.top()] == []
 
 
+def test_a_change_that_is_told_twice_is_no_loss() -> None:
+    built = session("bybit-linear", WHOLE, book("delta", 11, [["98", "1"]]), book("delta", 11, [["98", "1"]]), book("delta", 12))
+    keeper = built.books["bybit-linear:BTCUSDT"]
+    assert keeper.state is State.LIVE and not built.losses and keeper.counters.repeated == 1
+
+
 def test_a_hole_breaks_the_book_until_the_next_snapshot() -> None:
     hole = [WHOLE, book("delta", 11), book("delta", 13, [["100", "4"]])]
     broken = session("bybit-linear", *hole)
@@ -90,102 +97,92 @@ def test_a_capture_of_before_v5_is_read_by_the_decoder_that_its_header_names() -
 # -- the simulated exchange
 
 
-def stream(venue: str, symbol: str) -> str:
-    return f"orderbook.{25 if venue == 'bybit-option' else 50}.{symbol}"
+@cache
+def runs() -> dict[str, Lived]:
+    """Every run by its name; all of them at once, since most of a run is waiting."""
 
+    def clean(venue: str, *symbols: str) -> Awaitable[Lived]:
+        return live(venue, symbols, symbols=symbols, channels=ALL, limits=True, silence_s=5, calm_s=0.2)
 
-def check(lived: Lived, venue: str, symbol: str) -> State:
-    """The book equals what was published, or it says that it is broken; a replay builds the same."""
-    keeper = lived.session.books[f"{venue}:{symbol}"]
-    if keeper.is_live:
-        assert lived.book(f"{venue}:{symbol}") == lived.published(stream(venue, symbol)), (
-            venue,
-            lived.said,
-            lived.exchange.log.faults,
-        )
-    else:
-        assert lived.session.losses
-    again = lived.replayed().books[f"{venue}:{symbol}"]
-    assert (again.state, again.digest()) == (keeper.state, keeper.digest())
-    return keeper.state
-
-
-def test_a_clean_run_of_each_market() -> None:
-    async def runs() -> list[Lived]:
-        targets = {venue: [symbol] for venue, symbol in SYMBOLS.items()} | {"bybit-option": [CALL, PUT]}
-        return await asyncio.gather(
-            *(
-                live(venue, names, symbols=names, channels=ALL, limits=True, seconds=1.2, calm_s=0.3)
-                for venue, names in targets.items()
-            )
-        )
-
-    facts: dict[str, set[type[Event]]] = {
-        "bybit": {Trade, Quote},
-        "bybit-linear": {Trade, Quote, Derivative},
-        "bybit-inverse": {Trade, Quote, Derivative},
-        "bybit-option": {Trade, OptionSummary},
+    two = ["BTCUSDT", "ETHUSDT"]
+    wanted = {
+        **{venue: clean(venue, symbol) for venue, symbol in SYMBOLS.items() if venue != "bybit-option"},
+        "bybit-option": clean("bybit-option", CALL, PUT),
+        "deep": live("bybit", ["BTCUSDT@orderbook.1000"], symbols=two[:1], channels=("book",), silence_s=5, calm_s=0.1),
+        "lost": live("bybit-linear", two, symbols=two, channels=("book",), faults=["drop=0.4"], silence_s=5),
+        "refused": live("bybit-linear", two, faults=["refuse=ETHUSDT"], silence_s=5),
+        "refused option": live("bybit-option", [CALL, PUT], channels=("book", "options"), faults=[f"refuse={PUT}"], silence_s=5),
+        "forced": live(
+            "bybit-inverse", ["BTCUSD"], symbols=["BTCUSD"], channels=("liquidations", "trades"), rate=300, silence_s=5
+        ),
     }
-    for (venue, symbol), lived in zip(SYMBOLS.items(), asyncio.run(runs()), strict=True):
-        assert lived.failure is None and not lived.session.losses and lived.session.totals.bad_frames == 0
-        assert check(lived, venue, symbol) is State.LIVE
-        assert lived.session.books[f"{venue}:{symbol}"].integrity.proof == "sequence"
-        kinds = {type(event) for event in lived.events if event.target == f"{venue}:{symbol}"}
-        assert not facts[venue] - kinds, venue
-        quotes = [event for event in lived.events if isinstance(event, Quote)]
-        for quote in quotes[-1:]:
-            bids, asks = lived.published(f"orderbook.1.{symbol}")
-            assert quote.bid is not None and quote.ask is not None
-            assert (Decimal(quote.bid), Decimal(quote.ask)) == (bids[0][0], asks[0][0])
+
+    async def together() -> list[Lived]:
+        return await asyncio.gather(*wanted.values())
+
+    return dict(zip(wanted, asyncio.run(together()), strict=True))
 
 
-def test_a_book_of_another_depth() -> None:
-    lived = asyncio.run(
-        live("bybit", ["BTCUSDT@orderbook.1000"], symbols=["BTCUSDT"], channels=("book",), seconds=1.0, calm_s=0.1)
-    )
-    assert lived.failure is None and not lived.session.losses
-    ours = lived.book("bybit:BTCUSDT")
-    assert ours == lived.published("orderbook.1000.BTCUSDT") and len(ours[0]) > 500
+def is_right(lived: Lived, venue: str, symbol: str, depth: int = 50) -> bool:
+    """The book is live and what was published, and a replay builds the same."""
+    target = f"{venue}:{symbol}"
+    is_published = lived.book(target) == lived.published(f"orderbook.{depth}.{symbol}")
+    return lived.session.books[target].is_live and is_published and lived.replayed().digests() == lived.session.digests()
 
 
-FAULTS = {
-    "frames": [("bybit", "drop=0.1"), ("bybit-option", "malformed=0.2"), ("bybit-inverse", "reorder=0.2")],
-    "repeats": [("bybit-linear", "duplicate=0.2")],
-    "connections": [("bybit-linear", "disconnect=700ms"), ("bybit-option", "disconnect=900ms"), ("bybit-inverse", "stall=700ms")],
+FACTS: dict[str, set[type[Event]]] = {
+    "bybit": {Trade, Quote},
+    "bybit-linear": {Trade, Quote, Derivative},
+    "bybit-inverse": {Trade, Quote, Derivative},
+    "bybit-option": {Trade, OptionSummary},
 }
 
 
-@pytest.mark.parametrize("faults", FAULTS.values(), ids=FAULTS)
-def test_never_wrong_and_silent(faults: list[tuple[str, str]]) -> None:
-    async def one(venue: str, fault: str) -> Lived:
-        symbols = [SYMBOLS[venue]]
-        return await live(venue, symbols, symbols=symbols, channels=ALL, faults=[fault], seconds=2.0, calm_s=1.5, rate=30)
-
-    async def runs() -> list[Lived]:
-        return await asyncio.gather(*(one(venue, fault) for venue, fault in faults))
-
-    for (venue, fault), lived in zip(faults, asyncio.run(runs()), strict=True):
-        assert lived.failure is None and lived.exchange.log.counts[fault.partition("=")[0]] > 0, fault
-        state = check(lived, venue, SYMBOLS[venue])
-        if fault.startswith("duplicate"):
-            assert state is State.LIVE and not lived.session.losses
-        else:
-            assert lived.session.losses, fault
+@pytest.mark.parametrize("venue", SYMBOLS)
+def test_a_clean_run_of_each_market(venue: str) -> None:
+    lived, symbol = runs()[venue], SYMBOLS[venue]
+    assert lived.failure is None and not lived.session.losses and lived.session.totals.bad_frames == 0, lived.said
+    assert is_right(lived, venue, symbol, 25 if venue == "bybit-option" else 50)
+    assert lived.session.books[f"{venue}:{symbol}"].proof()[0] == "sequence"
+    assert not FACTS[venue] - {type(event) for event in lived.events if event.target == f"{venue}:{symbol}"}
+    for quote in [event for event in lived.events if isinstance(event, Quote)][-1:]:
+        bids, asks = lived.published(f"orderbook.1.{symbol}")
+        assert quote.bid is not None and quote.ask is not None
+        assert (Decimal(quote.bid), Decimal(quote.ask)) == (bids[0][0], asks[0][0])
 
 
-def test_what_is_refused_ends_the_feed_or_leaves_the_others() -> None:
-    async def runs() -> tuple[Lived, ...]:
-        return await asyncio.gather(
-            live("bybit", ["BTCUSDT"], faults=["refuse=BTCUSDT"], seconds=2.0, calm_s=0.1),
-            live("bybit-linear", ["BTCUSDT", "ETHUSDT"], faults=["refuse=ETHUSDT"], seconds=2.0, calm_s=0.3),
-            live("bybit-option", [CALL, PUT], channels=("book", "options"), faults=[f"refuse={PUT}"], seconds=2.0, calm_s=0.3),
-        )
+def test_a_book_of_another_depth() -> None:
+    lived = runs()["deep"]
+    assert lived.failure is None and not lived.session.losses
+    assert is_right(lived, "bybit", "BTCUSDT", 1000) and len(lived.book("bybit:BTCUSDT")[0]) > 500
 
-    nothing, linear, option = asyncio.run(runs())
-    assert isinstance(nothing.failure, VenueError) and "subscription refused" in str(nothing.said)
-    assert linear.failure is None and check(linear, "bybit-linear", "BTCUSDT") is State.LIVE
-    assert option.failure is None and check(option, "bybit-option", CALL) is State.LIVE
+
+def test_a_book_that_lost_a_message_begins_anew_on_its_connection() -> None:
+    lived = runs()["lost"]
+    assert lived.failure is None and lived.exchange.log.counts["drop"], lived.said
+    assert is_right(lived, "bybit-linear", "BTCUSDT") and is_right(lived, "bybit-linear", "ETHUSDT")
+    counters = [keeper.counters for keeper in lived.session.books.values()]
+    assert sum(one.gaps for one in counters) > 0 and all(one.snapshots == 1 + one.resyncs for one in counters)
+    assert len({record.connection for record in lived.records if record.kind == RECV}) == 1
+    # What is asked for again without having been given up is refused.
+    asked = [orjson.loads(record.payload)["op"] for record in lived.records if record.kind == SEND]
+    assert asked.count("unsubscribe") == asked.count("subscribe") - 1 > 0 and not lived.session.totals.refused
+
+
+def test_what_is_refused_leaves_the_others() -> None:
+    linear, option = runs()["refused"], runs()["refused option"]
+    assert linear.failure is None and is_right(linear, "bybit-linear", "BTCUSDT")
+    assert option.failure is None and is_right(option, "bybit-option", CALL, 25)
     assert "bybit-linear:ETHUSDT" not in linear.session.books and f"bybit-option:{PUT}" not in option.session.books
+    assert any("subscription refused for ETHUSDT" in words for words in linear.said) and option.session.totals.refused
+
+
+def test_liquidations_arrive_with_the_orders_side() -> None:
+    lived = runs()["forced"]
+    forced = [step.liquidation for step in lived.exchange.listings["BTCUSD"].recent if step.liquidation is not None]
+    sides = ["buy" if one.buy else "sell" for one in forced]
+    ours = [event.side for event in lived.events if isinstance(event, Liquidation)]
+    assert ours and any(sides[start : start + len(ours)] == ours for start in range(len(sides)))
 
 
 def test_pings_keep_a_connection(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -193,32 +190,11 @@ def test_pings_keep_a_connection(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(venue, "heartbeat", replace(venue.heartbeat, ping_every_s=0.2))
         monkeypatch.setattr(dialect, "rules", replace(dialect.rules, client_within=0.5))
 
-    async def runs() -> list[Lived]:
-        return await asyncio.gather(
-            *(
-                live(venue, [SYMBOLS[venue]], symbols=[SYMBOLS[venue]], seconds=1.2, calm_s=0.1)
-                for venue in ("bybit-linear", "bybit-option")
-            )
-        )
+    async def together() -> list[Lived]:
+        pinged = [(venue, [SYMBOLS[venue]]) for venue in ("bybit-linear", "bybit-option")]
+        return await asyncio.gather(*(live(venue, names, symbols=names, seconds=1.0, calm_s=0.1) for venue, names in pinged))
 
-    for lived in asyncio.run(runs()):
-        assert lived.failure is None and not lived.session.losses and len(lived.exchange.peers) <= 1
+    for lived in asyncio.run(together()):
+        assert lived.failure is None and not lived.session.losses
+        assert sum(record.kind == OPEN for record in lived.records) == 1
         assert sum(isinstance(event, Heartbeat) for event in lived.events) >= 3
-
-
-def test_liquidations_arrive_with_the_orders_side() -> None:
-    lived = asyncio.run(
-        live(
-            "bybit-inverse",
-            ["BTCUSD"],
-            symbols=["BTCUSD"],
-            channels=("liquidations", "trades"),
-            seconds=1.0,
-            calm_s=0.3,
-            rate=400,
-        )
-    )
-    forced = [step.liquidation for step in lived.exchange.listings["BTCUSD"].recent if step.liquidation is not None]
-    sides = ["buy" if one.buy else "sell" for one in forced]
-    ours = [event.side for event in lived.events if isinstance(event, Liquidation)]
-    assert ours and any(sides[start : start + len(ours)] == ours for start in range(len(sides)))

@@ -21,6 +21,7 @@ from feedtape.model.events import (
     Unread,
 )
 from feedtape.model.instruments import Instrument
+from feedtape.model.spelling import unified
 from feedtape.model.targets import Target
 from feedtape.venues.coinbase import Coinbase
 from feedtape.venues.contract import CHANNELS, Request
@@ -286,11 +287,21 @@ def test_instruments() -> None:
     expiry = 1_924_012_800_000_000_000
     common: Any = {"tick": "5", "lot": "1", "trading": True}
     assert cde == Instrument(
-        symbol="BIP-20DEC30-CDE", kind="perpetual", base="BTC", quote="USD", multiplier="0.01", expiry=expiry, **common
+        symbol="BIP-20DEC30-CDE",
+        kind="perpetual",
+        base="BTC",
+        quote="USD",
+        settle="USD",
+        multiplier="0.01",
+        expiry=expiry,
+        **common,
     )
-    assert intx == Instrument(symbol="BTC-PERP-INTX", kind="perpetual", base="BTC", quote="USDC", multiplier="1", **common)
+    assert intx == Instrument(
+        symbol="BTC-PERP-INTX", kind="perpetual", base="BTC", quote="USDC", settle="USDC", multiplier="1", **common
+    )
     told: Any = {"tick": "0.01", "lot": "0.00000001", "status": "online", "trading": True, "alias": "BTC-USD"}
     assert spot == Instrument(symbol="BTC-USDC", kind="spot", base="BTC", quote="USDC", **told)
+    assert [unified(one) for one in (cde, intx, spot)] == ["BTC/USD:USD", "BTC/USDC:USDC", "BTC/USDC"]
 
 
 def test_a_future_pays_no_funding_and_what_is_barred_is_not_traded() -> None:

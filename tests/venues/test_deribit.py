@@ -205,6 +205,11 @@ def test_names_of_options(symbol: str, option: str, strike: str, expiry: int) ->
     assert isinstance(event, OptionSummary) and (event.option, event.strike, event.expiry) == (option, strike, expiry)
 
 
+def test_a_strike_without_end_is_no_strike() -> None:
+    symbol = f"BTC-25DEC26-{'1' * 99}-C"
+    assert isinstance(one(notice(f"ticker.{symbol}.100ms", option_ticker(instrument_name=symbol))), Derivative)
+
+
 # -- what the venue says about itself
 
 
@@ -343,6 +348,10 @@ MALFORMED: dict[str, bytes] = {
     "symbol is empty": notice("trades.future.BTC.raw", [SOLD | {"instrument_name": ""}]),
     "symbol is endless": notice("trades.future.BTC.raw", [SOLD | {"instrument_name": "x" * 999}]),
     "a lone surrogate": b'{"method":"\\ud800"}',
+    "an action without end": notice(BOOK, DELTA | {"bids": [["x" * 999, 1.5, 2]]}),
+    "a type without end": notice(BOOK, DELTA | {"type": "x" * 999}),
+    "a mark without end": notice(TRADES, [SOLD | {"liquidation": "x" * 999}]),
+    "an error's code without end": answer(id=1, error={"code": "x" * 999, "message": "no"}),
 }
 MALFORMED |= {
     f"{kind} lacks {field}": notice(channel, [without(data, field)] if kind == "trade" else without(data, field))

@@ -8,6 +8,7 @@ import pytest
 from feedtape.book.rules import Chained
 from feedtape.errors import BadFrame, UsageError
 from feedtape.model.instruments import Instrument
+from feedtape.model.spelling import unified
 from feedtape.model.targets import Target
 from feedtape.venues.contract import CHANNELS, Request
 from venues.deribit_frames import COMBO, OPTION, PERPETUAL, VENUE
@@ -150,9 +151,12 @@ def test_a_combo_keeps_its_kind_and_may_have_no_end() -> None:
 
 
 def test_an_option() -> None:
-    found = listed(kind="option", instrument_name=OPTION, strike=100000, option_type="call", quote_currency="BTC")
-    assert (found.kind, found.strike, found.option, found.quote) == ("option", "100000", "call", "BTC")
-    assert found.expiry == 1_798_185_600_000_000_000
+    facts: dict[str, Any] = {"kind": "option", "instrument_name": OPTION, "strike": 100000.0, "option_type": "call"}
+    found = listed(**facts, quote_currency="BTC", counter_currency="USD")
+    assert (found.kind, found.strike, found.option, found.quote) == ("option", "100000.0", "call", "USD")
+    assert found.expiry == 1_798_185_600_000_000_000 and unified(found) == "BTC/USD:BTC-261225-100000-C"
+    # A list of 2021 does not name the currency that the coin is counted in.
+    assert listed(**facts, quote_currency="BTC").quote == "BTC"
 
 
 def test_spot_has_no_end_and_no_settlement() -> None:

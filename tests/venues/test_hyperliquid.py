@@ -21,6 +21,7 @@ from feedtape.model.events import (
     Unread,
 )
 from feedtape.model.instruments import Instrument
+from feedtape.model.spelling import unified
 from feedtape.model.targets import Target
 from feedtape.venues.contract import CHANNELS, Conversation, Request
 from feedtape.venues.hyperliquid import Hyperliquid
@@ -273,15 +274,21 @@ def listed(request: Request, said: Any) -> list[Instrument]:
 
 
 def test_perpetuals_of_all_dexes() -> None:
+    of_usdc: Any = {"kind": "perpetual", "quote": "USDC", "settle": "USDC"}
     first = {"collateralToken": 0, "universe": [{"name": "BTC", "szDecimals": 5}, {"name": "kPEPE", "szDecimals": 0}]}
     other = {"collateralToken": 360, "universe": [{"name": "km:US500", "szDecimals": 3, "isDelisted": True}]}
     assert listed(PERPS, [first, other]) == [
-        Instrument(symbol="BTC", kind="perpetual", base="BTC", settle="USDC", tick="0.1", lot="0.00001", trading=True),
-        Instrument(symbol="kPEPE", kind="perpetual", base="kPEPE", settle="USDC", tick="0.000001", lot="1", trading=True),
+        Instrument(symbol="BTC", base="BTC", tick="0.1", lot="0.00001", trading=True, **of_usdc),
+        Instrument(symbol="kPEPE", base="kPEPE", tick="0.000001", lot="1", trading=True, **of_usdc),
         Instrument(
-            symbol="km:US500", kind="perpetual", base="US500", tick="0.001", lot="0.001", status="delisted", trading=False
+            symbol="km:US500", kind="perpetual", base="km-US500", tick="0.001", lot="0.001", status="delisted", trading=False
         ),
     ]
+
+
+def test_a_builders_contract_is_not_the_venues_own() -> None:
+    metas = [{"collateralToken": 0, "universe": [{"name": name, "szDecimals": 5}]} for name in ("BTC", "xyz:BTC")]
+    assert [unified(one) for one in listed(PERPS, metas)] == ["BTC/USDC:USDC", "XYZ-BTC/USDC:USDC"]
 
 
 def test_spot_pairs_are_named_by_their_tokens() -> None:
@@ -323,7 +330,7 @@ def test_a_list_that_cannot_be_read_is_a_bad_frame(said: Any) -> None:
 
 def test_lists_are_asked_for_as_far_as_they_matter() -> None:
     assert VENUE.instruments_requests() == VENUE.instruments_requests(["B*"]) == [PERPS, SPOT, OUTCOMES]
-    assert VENUE.instruments_requests(["btc", "xyz:SP500"]) == [PERPS]
+    assert VENUE.instruments_requests(["btc", "xyz:SP500"]) == VENUE.instruments_requests(["BTC/USDC:USDC"]) == [PERPS]
     assert VENUE.instruments_requests(["#250", "@107", "PURR/USDC"]) == [SPOT, OUTCOMES]
     assert all(VENUE.lists_instruments(request) for request in (PERPS, SPOT, OUTCOMES))
     assert not VENUE.lists_instruments(Request("/info", 2, '{"type":"l2Book","coin":"BTC"}'))

@@ -19,6 +19,7 @@ from feedtape.model.events import (
     Liquidation,
     Quote,
     Refused,
+    Status,
     Trade,
     Unread,
 )
@@ -160,6 +161,11 @@ def test_answers_name_products() -> None:
     assert read(failed) == [Refused("", RECV, None, None, None, "subscribed_failed", ("book:PF_XBTUSD",))]
     # Of no stream of ours, and so of none at all.
     assert read({"event": "subscribed", "feed": "heartbeat"}) == [Acknowledged("", RECV, None, "", ())]
+
+
+@pytest.mark.parametrize("words", ["Already subscribed to feed, re-requesting", "Not subscribed to feed"])
+def test_an_alert_that_it_is_as_was_asked_is_no_refusal(words: str) -> None:
+    assert read({"event": "alert", "message": words}) == [Status("", RECV, None, words)]
 
 
 @pytest.mark.parametrize("event", ["error", "alert"])

@@ -119,7 +119,8 @@ class BookKeeper:
         """Whether a checksum of the venue's has matched since the snapshot."""
         self._orders: Orders | None = Orders() if integrity.by_order else None
         self._passed = False
-        """Whether deltas went by that only a snapshot, which the stream itself should have brought, could have made use of."""
+        """Whether the stream ought to have begun with a snapshot, which has not come: deltas went by, or the book is of a
+        connection that this one relieved."""
         self._waiting: deque[BookDelta] = deque()
         self._waiting_levels = 0
         self._held: BookSnapshot | None = None
@@ -157,9 +158,10 @@ class BookKeeper:
 
     @property
     def weight(self) -> int:
-        """How much the book holds, in levels and orders."""
+        """How much the book holds, in levels and orders: what waits, and what stands by, included."""
         orders = 0 if self._orders is None else len(self._orders)
-        return len(self.book.bids) + len(self.book.asks) + orders
+        beside = sum(keeper.weight for keeper in self._standbys.values())
+        return len(self.book.bids) + len(self.book.asks) + orders + self._waiting_levels + beside
 
     @property
     def is_live(self) -> bool:
@@ -223,6 +225,9 @@ class BookKeeper:
     def _follow(self, delta: BookDelta) -> Sequence[Event]:
         """Take a delta that continues the chain."""
         rule = self.integrity.sequence
+        if self._passed and self.is_live:
+            # The book is of a connection that is gone, and what was said on this one before may be missing.
+            return (self.break_off("disconnect", delta.recv, None, "the connection in its place begins without a snapshot"),)
         if self.state is not State.LIVE and self.integrity.snapshot != "rest":
             # Only the stream's next snapshot helps, and it holds all that was said before it.
             self._passed = True
@@ -258,7 +263,8 @@ class BookKeeper:
         if self.integrity.snapshot != "rest":
             if self.source is not None and self.source != connection:
                 self._standby(connection).take_snapshot(snapshot, connection)
-                return None
+                # A broken book need not wait until its own connection begins anew.
+                return self._or_relieved((), snapshot.recv) or None
             if self.source is None:
                 self.end_stale(snapshot.recv)
             self.source = connection
@@ -313,8 +319,8 @@ class BookKeeper:
     def leave(self, connection: int, recv: int, why: str, *, relieved_by: int | None = None) -> Sequence[Event]:
         """Note that a connection is gone. The book goes on with what others bring if that joins, and breaks otherwise.
 
-        `relieved_by` names a newcomer that had subscribed before: if it has said nothing yet, its first delta will show whether
-        anything is missing.
+        `relieved_by` names a newcomer that had subscribed before: if it has said nothing yet, what it says first will show
+        whether anything is missing.
         """
         if connection not in self.carriers:
             self._standbys.pop(connection, None)
@@ -353,6 +359,8 @@ class BookKeeper:
         if not is_alone or (self._merge is not None and self._merge.aside):
             return self.leave(connection, recv, why)
         self._merge, self.source = None, None
+        if self.integrity.snapshot == "stream":
+            self._joined, self._passed = False, self.is_live
         if self.is_live and self.stale_since is None:
             self.stale_since = recv
         return ()
@@ -484,16 +492,26 @@ class BookKeeper:
             keeper = self._standbys[connection] = BookKeeper(self.target, self.channel, self.integrity)
         return keeper
 
+    def let_stand_by(self, keeper: "BookKeeper") -> None:
+        """Let another recording's keeper of this book stand by, with those that stand by for it.
+
+        Only one that lives on a connection of its own and cannot be merged is of help.
+        """
+        found, keeper._standbys = [(keeper.source, keeper), *keeper._standbys.items()], {}
+        for connection, one in found:
+            if connection is not None and connection not in self.carriers and one.is_live and not self.integrity.merges:
+                self._standbys.setdefault(connection, one)
+
     def _or_relieved(self, known: Sequence[Event], recv: int) -> Sequence[Event]:
-        """Go on with another connection's book if this one broke just now."""
+        """Go on with another connection's book if this one is broken and there is a whole one."""
         if not self._standbys or self.state is not State.BROKEN or self.source is None:
             return known
         broken, relief = self.source, self._whole_standby()
         if relief is None:
             return known
         events = self._adopt(relief, recv)
-        # Its messages go on, and so it may stand by once it has a whole picture again.
-        self._standby(broken)
+        # Its messages go on, and so it may stand by once it has a whole picture again: one more than it has brought so far.
+        self._standby(broken).counters.snapshots = self.counters.snapshots
         return [*known, *events]
 
     def _whole_standby(self) -> int | None:
@@ -508,6 +526,7 @@ class BookKeeper:
         if self.state is not State.BROKEN and (relieved_by is None or self._standbys or not self.is_live):
             known = (self.break_off("disconnect", recv, None, why),)
         self._chain, self._joined = None, False
+        self._passed = self.is_live and self.integrity.snapshot == "stream"
         # What waits is of the connection that is gone: nothing links it to what another one will say.
         self._waiting.clear()
         self._waiting_levels = 0
@@ -570,13 +589,12 @@ class BookKeeper:
                 return (self.break_off("gap", delta.recv, None, f"an unknown {what}"),)
         if self.integrity.depth is not None:
             book.truncate(self.integrity.depth)
-        if book.crossed():
-            if not self.is_crossed:
-                self.is_crossed = True
-                counters.crossed += 1
-        else:
-            self.is_crossed = False
+        self._look_whether_crossed()
         return self._check(delta.checksum, delta.recv)
+
+    def _look_whether_crossed(self) -> None:
+        was_crossed, self.is_crossed = self.is_crossed, self.book.crossed()
+        self.counters.crossed += self.is_crossed and not was_crossed
 
     def _check(self, expected: int | None, recv: int) -> Sequence[Event]:
         checksum = self.integrity.checksum
@@ -637,9 +655,7 @@ class BookKeeper:
         self._waiting.clear()
         self._waiting_levels = 0
         self._held = None
-        if self.book.crossed() and not self.is_crossed:
-            self.is_crossed = True
-            self.counters.crossed += 1
+        self._look_whether_crossed()
         broken = self._check(snapshot.checksum, snapshot.recv)
         if broken or not was_broken:
             return broken

@@ -112,6 +112,9 @@ class Chained:
         """See `SequenceRule.bridges`."""
         if delta.last is None or delta.prev is None:
             return Verdict.GAP
+        if delta.prev == sequence:
+            # Even where its own number is smaller: the venue began to count anew right after the snapshot.
+            return Verdict.NEXT
         if delta.last < sequence:
             return Verdict.OLD
         if delta.prev <= sequence or (delta.first is not None and delta.first <= sequence):
@@ -255,9 +258,11 @@ class Integrity:
 
     @property
     def sees_loss(self) -> bool:
-        """Whether a message that is missing shows in those that follow, or does not matter to them."""
+        """Whether a message that is missing shows in those that follow, wherever in the book, or does not matter to them."""
         linked = self.sequence is not None and not self.sequence.needs_overlap
-        return linked or self.counted or self.checksum is not None or self.snapshot == "full"
+        checksum, depth = self.checksum, self.depth
+        summed = checksum is not None and depth is not None and checksum.covers >= depth
+        return linked or self.counted or summed or self.snapshot == "full"
 
     @property
     def proof(self) -> str:

@@ -49,10 +49,14 @@ class Reading:
         elif kind == CLOSE:
             self._conversations.closed(number)
         elif kind in (KEYFRAME, STATE):
-            # It tells of connections that were opened where the tape is damaged.
-            for one, name in record.json()["connections"].items():
-                if int(one) not in self._conversations.names:
-                    self._conversations.opened(int(one), name, record.time, is_new=False)
+            # It tells of connections that were opened where the tape is damaged, and what was said there on others.
+            fields = record.json()
+            said = fields.get("conversations", {})
+            for one, name in fields["connections"].items():
+                if int(one) in self._conversations.names:
+                    self._conversations.learn(int(one), said)
+                else:
+                    self._conversations.adopt(int(one), name, said, record.time)
         return set()
 
     def _targets(self, record: Record) -> set[str]:

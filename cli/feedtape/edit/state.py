@@ -4,12 +4,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
+from feedtape.book.keeper import State as BookState
 from feedtape.model.records import CLOSE, KEYFRAME, KEYFRAME_PART, STATE, Record, note
 from feedtape.session import Session
 
 _STATE_SIZE: Final = 8 * 1024 * 1024
 """Largest state that stands in one record; a larger one is told book by book, since a line has a limit."""
-_TOLD: Final = ("connections", "exchanges", "stalled", "flows", "lanes", "instruments")
+_TOLD: Final = ("connections", "conversations", "exchanges", "stalled", "flows", "echoes", "lanes", "instruments")
 
 State = dict[str, Any]
 
@@ -40,6 +41,7 @@ def chosen(state: State, choice: Choice) -> State:
     names = _without(state["connections"], out)
     return state | {
         "connections": names,
+        "conversations": {part: _without(one, out) for part, one in state.get("conversations", {}).items()},
         "exchanges": _without(state["exchanges"], out),
         "stalled": _without(state["stalled"], out),
         "books": books,
@@ -61,12 +63,14 @@ def _without(numbered: dict[str, Any], out: frozenset[int]) -> dict[str, Any]:
 
 def _book(saved: State, out: frozenset[int]) -> State | None:
     """Return a book with the connections that are left; None when it lived on none of them."""
-    merge, standbys = saved.get("merge"), saved.get("standbys") or {}
+    merge, standbys = saved.get("merge"), _without(saved.get("standbys") or {}, out)
     if saved["source"] in out:
-        return None
+        # The whole comes first, as it does where the recording itself loses a connection.
+        left = sorted(standbys, key=lambda connection: standbys[connection]["state"] != BookState.LIVE)
+        return standbys[left[0]] | {"counters": {}, "standbys": {one: standbys[one] for one in left[1:]}} if left else None
     if merge is not None and not (merge := _merge(merge, out))["lanes"]:
         return None
-    return saved | {"counters": {}, "merge": merge, "standbys": _without(standbys, out)}
+    return saved | {"counters": {}, "merge": merge, "standbys": standbys}
 
 
 def _merge(saved: State, out: frozenset[int]) -> State:
@@ -102,9 +106,11 @@ def renumbered(state: State, number: Callable[[int], int]) -> State:
     lanes = state.get("lanes", {})
     return state | {
         **{name: _keys(state.get(name, {}), number) for name in ("connections", "exchanges", "stalled")},
+        "conversations": {part: _keys(one, number) for part, one in state.get("conversations", {}).items()},
         "books": {target: _book_numbered(one, number) for target, one in state["books"].items()},
         "flows": {target: _flow_numbered(one, number) for target, one in state.get("flows", {}).items()},
         "lanes": lanes | {"of": _keys(lanes.get("of", {}), number)},
+        "echoes": [(words, recv, number(connection)) for words, recv, connection in state.get("echoes", [])],
     }
 
 
@@ -140,7 +146,7 @@ def state_records(time: int, state: State, *, mends: bool = False, **more: Any) 
     Args:
         mends: whether it stands behind a hole, so that it is better than what is broken.
     """
-    told = {name: state.get(name, {}) for name in _TOLD} | {"mends": mends, **more}
+    told = {name: state[name] for name in _TOLD if name in state} | {"mends": mends, **more}
     whole = note(time, STATE, told | {"books": state["books"]})
     if len(whole.payload) <= _STATE_SIZE:
         yield whole

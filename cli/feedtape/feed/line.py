@@ -23,6 +23,10 @@ _LIFE_JITTER: Final = 0.02
 _GRACE_S: Final = 0.5
 """For the closing handshake of a connection that is most likely dead."""
 _HANDOVER_S: Final = 30.0
+_MOST_OLD: Final = 2
+"""Old connections that are kept open for a newcomer to relieve: a venue may ask for new ones without end."""
+_LASTED_S: Final = 600.0
+"""A connection that is given up later than that was not given up for the same reason as the one before."""
 _PATIENCE_LIMIT: Final = 32.0
 
 
@@ -59,6 +63,8 @@ class Line:
         self._attempts = 0
         self._delivered = False
         self._patience = 1.0
+        self._worn = 0
+        """How many connections were given up for their books, one soon after the other."""
         heartbeat = access.venue.heartbeat
         self._silence_s = context.silence_s or heartbeat.silence_s
         self._max_life_s = context.max_life_s or heartbeat.max_life_s
@@ -73,8 +79,12 @@ class Line:
             connection = await self._up()
             end = await self._serve(connection)
             self._old = [old for old in self._old if not old.closed.done()]
+            lasted_s = (self._context.clock.now() - connection.opened_at) / 1e9
+            self._worn = (self._worn if lasted_s < _LASTED_S else 0) + 1 if end is _End.WORN else 0
             if end in (_End.AGED, _End.DISMISSED):
                 self._old.append(connection)
+                for old in self._old[:-_MOST_OLD]:
+                    old.close("renewed")
                 self._context.say(f"{self._name}: connection {connection.number} is being renewed: {end.value}")
             await self._end(connection, end)
 
@@ -141,7 +151,7 @@ class Line:
         await asyncio.sleep(delay)
 
     async def _serve(self, connection: Connection) -> _End:
-        subscription = Subscription(connection, self._plan, self._access, self._context)
+        subscription = Subscription(connection, self._plan, self._access, self._context, self._worn)
         self._context.subscriptions[connection.number] = subscription
         try:
             async with asyncio.TaskGroup() as group:

@@ -4,11 +4,13 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from typing import Final
 
 from feedtape.book.rules import RECONNECT
 from feedtape.feed.connection import Connection
 from feedtape.feed.context import Access, Context
+from feedtape.feed.mending import Mending, TooLong
 from feedtape.feed.pace import Messages
 from feedtape.feed.words import plain
 from feedtape.model.events import (
@@ -34,11 +36,7 @@ RETRIES: Final = 3
 GREETED_WITHIN_S: Final = 10.0
 ANSWERED_WITHIN_S: Final = 2.0
 """Before a stream that was given up is asked for again even though the venue has not said that it took that."""
-MENDED_WITHIN_S: Final = 10.0
-LONGEST_WAIT_S: Final = 30.0
-"""Beyond it a new connection is the sooner way to a snapshot, where the venue limits requests by the hour."""
 _LONGEST_WORDS: Final = 200
-_LOOK_EVERY_S: Final = 0.1
 
 CHANNEL_OF: Final[dict[type[Event], str]] = {
     BookDelta: "book",
@@ -57,17 +55,24 @@ _QUIET: Final = ("trades",)
 
 @dataclass
 class _Asked:
-    """A request that the venue has not answered yet; `open` are the streams of it that it has not answered for."""
+    """A request that the venue has not answered yet; `open` are the streams of it that it has not answered for.
+
+    `gives_up` tells whether it is to end streams.
+    """
 
     ask: Ask
     open: set[str]
+    gives_up: bool = False
     answered: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class Subscription:
     """Subscribes a plan's streams and keeps account of what the venue makes of it."""
 
-    def __init__(self, connection: Connection, plan: ConnectionPlan, access: Access, context: Context) -> None:
+    def __init__(
+        self, connection: Connection, plan: ConnectionPlan, access: Access, context: Context, worn_before: int = 0
+    ) -> None:
+        """Begin; nothing is asked for before `run`. See `Mending` for `worn_before`."""
         self.sent_at: int | None = None
         """When everything had been asked for."""
         self.complete = asyncio.Event()
@@ -94,8 +99,7 @@ class Subscription:
         self._retries: Counter[str] = Counter()
         self._trouble = asyncio.Event()
         self._greeted = asyncio.Event()
-        self._mending: set[str] = set()
-        self._wishes: asyncio.Queue[str] = asyncio.Queue()
+        self._mending = Mending(self, access.venue.name, connection.number, context, worn_before)
         self._said: set[str] = set()
         expected = [stream for stream in plan.streams if stream.channel not in _RARE]
         self.unseen = {stream.name: (stream.channel, stream.symbol) for stream in expected}
@@ -119,9 +123,7 @@ class Subscription:
             self.sent_at = self._context.clock.now()
             self._check_complete()
             group.create_task(self._ask_again())
-            while True:
-                symbol = await self._wishes.get()
-                group.create_task(self._mend(symbol))
+            group.create_task(self._mending.run())
 
     async def _open(self) -> None:
         if self._venue.greets:
@@ -134,16 +136,23 @@ class Subscription:
             await self._slot()
             self._connection.send(frame)
 
-    async def _slot(self) -> None:
-        """Return when the limits allow one more message."""
+    async def _slot(self, longest_wait_s: float = inf) -> None:
+        """Return when the limits allow one more message.
+
+        Raises:
+            TooLong: when that would take longer.
+        """
+        # No place in the queue is taken before that is known.
+        if self._messages.delay_s > longest_wait_s:
+            raise TooLong
         await self._messages.wait()
         await self._access.messages.wait()
 
-    async def _ask(self, streams: Sequence[str]) -> None:
+    async def _ask(self, streams: Sequence[str], longest_wait_s: float = inf) -> None:
         asks = self._venue.subscribe(streams, self._next_id)
         self._next_id += len(asks)
         for ask in asks:
-            await self._slot()
+            await self._slot(longest_wait_s)
             self._unanswered.append(_Asked(ask, set(ask.streams)))
             self._connection.send(ask.frame)
 
@@ -243,6 +252,9 @@ class Subscription:
     def _refuse(self, asked: _Asked, streams: Iterable[str], words: str) -> None:
         refused = set(streams)
         self._answer(asked, refused)
+        if asked.gives_up:
+            # The venue does not send them, or will go on to: what is asked for next shows which.
+            return
         mine = {stream: words for stream in self._plan.names if stream in refused}
         if mine:
             self._turned_down |= mine
@@ -288,41 +300,28 @@ class Subscription:
     def mend(self, symbol: str, how: str) -> None:
         """Ask anew for the book streams of a symbol, so that they begin with a snapshot; or for a new connection."""
         if how == RECONNECT:
-            self._wear_out("frames of it are missing")
-        elif symbol not in self._mending:
-            self._mending.add(symbol)
-            self._wishes.put_nowait(symbol)
+            self.wear_out("frames of it are missing")
+        else:
+            self._mending.wish(symbol)
 
-    def _wear_out(self, why: str) -> None:
+    def wear_out(self, why: str) -> None:
+        """Ask for a new connection, since nothing else makes the books of this one whole."""
         self.worn = self.worn or why
         self._check_over()
 
-    async def _mend(self, symbol: str) -> None:
-        try:
-            streams = [one.name for one in self._plan.streams if (one.channel, one.symbol) == ("book", symbol)]
-            streams = [name for name in streams if name not in self.refused]
-            await self._let_begin(symbol)
-            for _ in range(RETRIES):
-                if not streams or not self._wants(symbol):
-                    return
-                if self._messages.delay_s > LONGEST_WAIT_S:
-                    break
-                await self._give_back(streams)
-                before = self._snapshots(symbol)
-                await self._ask(streams)
-                if await self._comes(symbol, before):
-                    return
-            self._wear_out(f"no snapshot of {symbol} comes")
-        finally:
-            self._mending.discard(symbol)
+    def books_of(self, symbol: str) -> list[str]:
+        """See `mending.Streams`."""
+        books = [stream.name for stream in self._plan.streams if (stream.channel, stream.symbol) == ("book", symbol)]
+        return [name for name in books if name not in self.refused]
 
-    async def _give_back(self, streams: Sequence[str]) -> None:
+    async def begin_anew(self, streams: Sequence[str], longest_wait_s: float) -> None:
+        """See `mending.Streams`."""
         asks = self._venue.unsubscribe(streams, self._next_id)
         self._next_id += len(asks)
         waiting = []
         for ask in asks:
-            await self._slot()
-            asked = _Asked(ask, set(ask.streams))
+            await self._slot(longest_wait_s)
+            asked = _Asked(ask, set(ask.streams), gives_up=True)
             self._unanswered.append(asked)
             self._connection.send(ask.frame)
             waiting.append(asked)
@@ -332,24 +331,4 @@ class Subscription:
                     await asked.answered.wait()
             except TimeoutError:
                 self._answer(asked, asked.open)
-
-    def _wants(self, symbol: str, *, only_broken: bool = False) -> bool:
-        return self._context.wants_stream(self._connection.number, f"{self._venue.name}:{symbol}", only_broken=only_broken)
-
-    def _snapshots(self, symbol: str) -> int:
-        return self._context.snapshots_on(self._connection.number, f"{self._venue.name}:{symbol}")
-
-    async def _let_begin(self, symbol: str) -> None:
-        """Wait while a stream has merely not begun: its snapshot may be on its way."""
-        for _ in range(int(MENDED_WITHIN_S / 2 / _LOOK_EVERY_S)):
-            if not self._wants(symbol) or self._wants(symbol, only_broken=True):
-                return
-            await asyncio.sleep(_LOOK_EVERY_S)
-
-    async def _comes(self, symbol: str, before: int) -> bool:
-        """Wait for a further snapshot; the book may be broken again by then, which is another story."""
-        for _ in range(int(MENDED_WITHIN_S / _LOOK_EVERY_S)):
-            if self._snapshots(symbol) > before:
-                return True
-            await asyncio.sleep(_LOOK_EVERY_S)
-        return False
+        await self._ask(streams, longest_wait_s)

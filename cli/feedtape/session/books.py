@@ -50,7 +50,7 @@ class Books:
             if keeper is None:
                 return ()
         known = keeper.take_delta(event, connection)
-        if keeper.state is not State.LIVE:
+        if keeper.state is not State.LIVE or known is None:
             self._want(keeper)
         return known
 
@@ -88,7 +88,7 @@ class Books:
         if keeper is None:
             return ()
         known = keeper.take_checksum(event, connection)
-        if known:
+        if known or known is None:
             self._want(keeper)
         return known
 
@@ -130,8 +130,7 @@ class Books:
         known: list[Event] = []
         for keeper in self.by_target.values():
             known.extend(keeper.leave(connection, recv, why, relieved_by=relieved_by))
-            if keeper.state is not State.LIVE:
-                self._want(keeper)
+            self._want(keeper)
         return known
 
     def end(self, connection: int, recv: int) -> list[Event]:
@@ -178,7 +177,7 @@ class Books:
                 break
             excess -= levels[target]
             why = f"more than {LEVELS_TRACKED} levels in all books"
-            known.append(self.by_target[target].break_off("bad-frame", time, None, why))
+            known += self.by_target[target].lose(None, "bad-frame", time, why)
         return known
 
     # -- state
@@ -213,17 +212,20 @@ class Books:
         return [event for target, keeper in self.by_target.items() for event in _succeeded(keeper, old.get(target), time)]
 
     def adopt(self, target: str, saved: dict[str, Any], time: int, *, mends: bool) -> Sequence[Event]:
-        """Take over another tape's book where there is none, or none that is live.
+        """Take over another tape's book where there is none, or none that is live on a connection; else it may stand by.
 
         Args:
             mends: whether one that is no more live than ours is better all the same: it stood behind a hole.
         """
         old = self.by_target.get(target)
-        if old is not None and old.is_live:
-            return ()
         keeper = self._loaded(target, saved)
-        if old is not None and not keeper.is_live and not mends:
+        if old is not None and old.is_live and old.carriers:
+            old.let_stand_by(keeper)
             return ()
+        if old is not None and not keeper.is_live and (old.is_live or not mends):
+            return ()
+        if old is not None:
+            old.end_stale(time)
         self.by_target[target] = keeper
         return _succeeded(keeper, old, time)
 

@@ -8,6 +8,8 @@ from feedtape.venues.contract import Conversation, Venue
 
 TRACKED: Final = 10_000
 """Open connections that a session remembers; the oldest are forgotten, and their frames are nobody's then."""
+PARTS: Final = ("said", "counts", "since")
+"""What `save` returns, each by the number of the connection."""
 _UNCOUNTED: Final = None
 
 
@@ -37,6 +39,17 @@ class Conversations:
             self._counts[number] = venue.counts_from - 1 if is_new else _UNCOUNTED
             self._since[number] = recv
         return forgotten
+
+    def adopt(self, number: int, name: str, saved: Mapping[str, Any], recv: int) -> list[int]:
+        """Take a connection that was opened elsewhere, with what `save` returned there of it; return as `opened` does."""
+        forgotten = self.opened(number, name, recv, is_new=False)
+        self._take(number, saved)
+        return forgotten
+
+    def learn(self, number: int, saved: Mapping[str, Any]) -> None:
+        """Take over what `save` returned elsewhere of a connection, some of whose frames are missing here."""
+        self.by_number[number] = self._find(self.names[number]).conversation()
+        self._take(number, saved)
 
     def closed(self, number: int) -> None:
         """Forget a connection."""
@@ -74,7 +87,15 @@ class Conversations:
         """Take over names and what `save` returned."""
         self.names = {int(number): name for number, name in names.items()}
         self.by_number = {number: self._find(name).conversation() for number, name in self.names.items()}
-        for number, said in saved.get("said", {}).items():
-            self.by_number[int(number)].load(said)
-        self._counts = {int(number): count for number, count in saved.get("counts", {}).items()}
-        self._since = {int(number): since for number, since in saved.get("since", {}).items()}
+        self._counts, self._since = {}, {}
+        for number in self.names:
+            self._take(number, saved)
+
+    def _take(self, number: int, saved: Mapping[str, Any]) -> None:
+        key = str(number)
+        said, counts, since = (saved.get(part, {}) for part in PARTS)
+        if key in said:
+            self.by_number[number].load(said[key])
+        if key in counts:
+            self._counts[number] = counts[key]
+            self._since[number] = since[key]

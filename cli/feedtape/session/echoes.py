@@ -55,6 +55,13 @@ class Echoes:
         """Take over what `save` returned."""
         self._heard = {words: (recv, connection) for words, recv, connection in saved}
 
+    def adopt(self, saved: list[tuple[str, int, int]]) -> None:
+        """Remember what `save` returned elsewhere, too, as far as anybody may repeat it."""
+        if self.several:
+            heard = self._heard
+            older = [(words, (recv, connection)) for words, recv, connection in saved if words not in heard]
+            self._heard = dict([*older, *heard.items()][-REMEMBERED:])
+
 
 def _words(event: Event) -> str:
     """Return what an event says as a text; where it has an identity of its own, that is all of it."""

@@ -368,14 +368,21 @@ class Session:
 
     def _opened(self, record: Record) -> Sequence[Event]:
         fields = record.json()
-        for forgotten in self._conversations.opened(
-            record.connection, fields["venue"], record.time, is_new=not fields.get("imported")
-        ):
-            self._stalled.pop(forgotten, None)
+        forgotten = self._conversations.opened(record.connection, fields["venue"], record.time, is_new=not fields.get("imported"))
         self._lanes.opened(record.connection, fields.get("lane"))
         self._count_connections()
         self.totals.connections += 1
-        return ()
+        return self._forget(forgotten, record.time) if forgotten else ()
+
+    def _forget(self, connections: Sequence[int], time: int) -> Sequence[Event]:
+        """Give up what was open too long ago to be remembered: whatever lives on it has no future."""
+        known: list[Event] = []
+        for connection in connections:
+            self._lanes.closed(connection)
+            self._stalled.pop(connection, None)
+            known += self._flows.leave(connection, time)
+            known += self._books.leave(connection, time, f"connection {connection} is one too many to be followed", None)
+        return self._note_all(known)
 
     def _count_connections(self) -> None:
         names = list(self.connections.values())
@@ -496,7 +503,7 @@ class Session:
         if saved is None:
             return ()
         if is_blank:
-            if saved["connections"] or saved["books"] or saved["flows"]:
+            if any(saved[part] for part in ("connections", "exchanges", "books", "flows")):
                 first = self.first
                 self.restore(saved)
                 self.first = first
@@ -514,11 +521,14 @@ class Session:
         """Take over what another tape had when it began, or behind a hole, as far as it is not known here."""
         saved = record.json()
         lanes = saved.get("lanes", {}).get("of", {})
+        said = saved.get("conversations", {})
         for number, name in saved["connections"].items():
             if int(number) not in self.connections:
-                self._conversations.opened(int(number), name, record.time, is_new=False)
+                self._forget(self._conversations.adopt(int(number), name, said, record.time), record.time)
                 self._lanes.opened(int(number), lanes.get(number))
                 self.totals.connections += 1
+            elif saved.get("mends"):
+                self._conversations.learn(int(number), said)
         self._count_connections()
         for number, one in saved.get("exchanges", {}).items():
             self._exchanges.under_way.setdefault(int(number), msgspec.convert(one, Exchange))
@@ -526,6 +536,7 @@ class Session:
         for target, one in saved["books"].items():
             known += self._books.adopt(target, one, record.time, mends=saved.get("mends", False))
         self._flows.adopt(saved.get("flows", {}))
+        self._flows.echoes.adopt(saved.get("echoes", []))
         for target, facts in saved["instruments"].items():
             self.instruments.setdefault(target, msgspec.convert(facts, Instrument))
         for number, since in saved.get("stalled", {}).items():
@@ -668,6 +679,12 @@ class Session:
     def losses(self) -> list[Loss]:
         """The losses, as many as are listed one by one; `totals` counts all."""
         return self._losses.kept
+
+    @property
+    def contradicted(self) -> bool:
+        """Whether a digest or a venue's checksum proves something wrong."""
+        failed = sum(keeper.counters.checksums_failed for keeper in self.books.values())
+        return bool(self.totals.digests_failed or failed)
 
     def loss_found(self) -> bool:
         """Tell whether anything was lost."""

@@ -33,6 +33,8 @@ _CHECKSUM_EVERY_S = 1.0
 _STATUS_EVERY_S = 3.0
 _HISTORY = 30
 _FUNDING_MS = 8 * 3600 * 1000
+_CALLED = (("UDC", "USDC"), ("UST", "USDt"), ("TESTBTC", "BTC"))
+"""Currencies that have another name elsewhere."""
 
 Object = dict[str, Any]
 Order = tuple[int, int, int]
@@ -264,9 +266,10 @@ class Bitfinex(Dialect):
         if not path.startswith("/v2/conf/"):
             return None
         facts = [one.instrument for one in desk.listings.values()]
-        lists = {
+        lists: dict[str, object] = {
             "pub:list:pair:exchange": [fact.pair for fact in facts if not fact.contract_type],
             "pub:list:pair:futures": [fact.pair for fact in facts if fact.contract_type],
+            "pub:map:currency:sym": _CALLED,
         }
         wanted = path.removeprefix("/v2/conf/").split(",")
         if any(one not in lists for one in wanted):

@@ -18,7 +18,7 @@ from feedtape.errors import UsageError
 
 from .dialect import Answer, Desk, Dialect, Rules, Session, Stream
 from .history import BookState, Levels
-from .instrument import Instrument, milli_price, sides
+from .instrument import Instrument, decimal_text, milli_price, sides
 from .listing import Listing
 from .market import Shape, Step
 from .window import Window
@@ -172,6 +172,7 @@ class Bitstamp(Dialect):
     def _diff_order_book(self, stream: Stream, listing: Listing, step: Step, clock: Clock) -> Iterable[bytes]:
         change = listing.window(stream.name, None).advance(listing.market, listing.steps)
         clock.told.append(listing.market.last_id)
+        del clock.told[:-_KEPT]
         if change.is_empty:
             return []
         return [_frame("data", stream.name, _book(listing, change.bids, change.asks, clock.time_of(change.last)))]
@@ -321,10 +322,8 @@ def _split(fact: Instrument, side: int, price: int, size: int) -> list[Order]:
 
 
 def _mid(listing: Listing) -> str:
-    market, fact = listing.market, listing.instrument
-    return Instrument("", "", "", "", fact.tick_digits + 1, fact.tick_digits + 1, 0, 0, fact.shape).price(
-        (market.bids.best + market.asks.best) * 5
-    )
+    market, digits = listing.market, listing.instrument.tick_digits + 1
+    return decimal_text((market.bids.best + market.asks.best) * 5, digits, digits)
 
 
 def _market(fact: Instrument) -> Object:

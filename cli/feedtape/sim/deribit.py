@@ -118,11 +118,12 @@ class Deribit(Dialect):
             names = params.get("channels")
             if type(names) is not list or not all(type(name) is str for name in names):
                 return [_error(request, -32602, "Invalid params", desk, {"param": "channels", "reason": "wrong format"})]
-            return (
-                self._subscribe(session, request, names, desk)
-                if method[7] == "s"
-                else self._unsubscribe(session, request, names, desk)
-            )
+            take = self._subscribe if method == "public/subscribe" else self._unsubscribe
+            return take(session, request, names, desk)
+        return self._other(session, request, method, params, desk)
+
+    def _other(self, session: _Session, request: Object, method: object, params: Object, desk: Desk) -> list[bytes]:
+        """Answer what asks for no channels."""
         if method == "public/unsubscribe_all":
             session.streams.clear()
             return [_result(request, "ok", desk)]

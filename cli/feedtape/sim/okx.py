@@ -111,7 +111,7 @@ class Okx(Dialect):
         listing = desk.listings[stream.symbol]
         if stream.kind in _BOOKS:
             window = listing.window(stream.name, stream.levels)
-            picture = window.picture(listing.market, listing.steps, self._steps(stream, desk))
+            picture = window.picture(listing.market, listing.steps, self._steps(stream, desk.rate))
             body = self._book(stream, listing, picture.bids, picture.asks, desk.now_ns) | {"prevSeqId": -1, "seqId": picture.id}
             return [orjson.dumps({"arg": arg, "action": "snapshot", "data": [body]})]
         if stream.kind == "trades":
@@ -153,12 +153,11 @@ class Okx(Dialect):
 
     # -- what streams say
 
-    def _steps(self, stream: Stream, desk: Desk) -> int:
-        return 1 if stream.every is None else max(1, round(stream.every * desk.rate))
+    def _steps(self, stream: Stream, rate: float) -> int:
+        return 1 if stream.every is None else max(1, round(stream.every * rate))
 
     def payloads(self, stream: Stream, listing: Listing, step: Step, now_ns: int, rate: float) -> Iterable[bytes]:
-        steps = 1 if stream.every is None else max(1, round(stream.every * rate))
-        if listing.steps % steps:
+        if listing.steps % self._steps(stream, rate):
             return []
         now = str(now_ns // 1_000_000)
         if stream.kind in _BOOKS:

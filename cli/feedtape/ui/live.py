@@ -173,8 +173,12 @@ class Run:
             await feed
         if self._failure is not None:
             raise self._failure
-        if not self.session.totals.frames and self.reason not in ("SIGINT", "SIGTERM"):
-            raise VenueError(f"nothing was received from {', '.join(self._names())}: {self.last_said or 'no answer yet'}")
+        totals, asked_for = self.session.totals, self._wanted.frames
+        is_enough = asked_for is not None and totals.frames >= asked_for
+        if not totals.connections and not is_enough and self.reason not in ("SIGINT", "SIGTERM"):
+            # Answers to requests are frames too, but a venue that only says no to them is not being recorded.
+            what = "no connection was opened to" if totals.frames else "nothing was received from"
+            raise VenueError(f"{what} {', '.join(self._names())}: {self.last_said or 'no answer yet'}")
 
     def _end_in_silence(self) -> None:
         limit, frames, now = self._wanted.stop_after_silence_s, self.session.totals.frames, time.monotonic()
@@ -201,7 +205,7 @@ def watch(wanted: Wanted, depth: int, *, plain: bool, json: bool) -> int:
 
 def status_of(session: Session) -> int:
     """Return the exit status of a run that went well."""
-    return 3 if session.loss_found() else 0
+    return 5 if session.contradicted else 3 if session.loss_found() else 0
 
 
 async def _watch(wanted: Wanted, session: Session, clock: Clock, depth: int, *, plain: bool, json: bool) -> bool:

@@ -29,6 +29,8 @@ from feedtape.venues.reading import read_exact, reading
 
 _LISTS: Final = {"pub:list:pair:exchange": "spot", "pub:list:pair:futures": "perpetual", "pub:list:pair:future": "perpetual"}
 """Lists of pairs and what they hold; the last is the older name of the second [C]."""
+_NAMES: Final = "pub:map:currency:sym"
+"""The list of what currencies are called elsewhere: `UST` is USDt."""
 _CONF: Final = "/v2/conf/"
 
 
@@ -122,8 +124,8 @@ class Bitfinex(Venue):
         return None
 
     def instruments_requests(self, symbols: Sequence[str] = ()) -> list[Request]:
-        """Return the request for both lists of pairs, which one answer can hold [D]."""
-        return [Request(f"{_CONF}pub:list:pair:exchange,pub:list:pair:futures")]
+        """Return the request for both lists of pairs and the currencies' names, which one answer can hold [D]."""
+        return [Request(f"{_CONF}pub:list:pair:exchange,pub:list:pair:futures,{_NAMES}")]
 
     def lists_instruments(self, request: Request) -> bool:
         """Any answer with a list of pairs does."""
@@ -132,8 +134,9 @@ class Bitfinex(Venue):
     @reading
     def instruments(self, request: Request, body: bytes) -> Page:
         """Read lists of pairs, in the order in which they were asked for; there are no tick sizes."""
-        lists = zip(_lists_of(request), read_exact(body), strict=True)
-        return Page([_instrument(pair, _LISTS[kind]) for kind, pairs in lists if kind in _LISTS for pair in pairs], [])
+        lists = dict(zip(_lists_of(request), read_exact(body), strict=True))
+        names = {ours: named(usual).upper() for ours, usual in lists.get(_NAMES, ())}
+        return Page([_instrument(pair, _LISTS[kind], names) for kind in lists if kind in _LISTS for pair in lists[kind]], [])
 
     def canonical_symbol(self, symbol: str) -> str:
         """Capitals behind the small letter for the market."""
@@ -145,10 +148,15 @@ def _lists_of(request: Request) -> list[str]:
     return path.removeprefix(_CONF).split(",") if path.startswith(_CONF) else []
 
 
-def _instrument(pair: str, kind: str) -> Instrument:
+def _instrument(pair: str, kind: str, names: dict[str, str]) -> Instrument:
     base, colon, quote = pair.partition(":")
     if not colon and len(pair) == SHORTEST_PAIR:
         base, quote = pair[:3], pair[3:]
-    base, quote = base.removesuffix("F0"), quote.removesuffix("F0")
+    base, quote = (_currency(code.removesuffix("F0"), names) for code in (base, quote))
     settle = quote or None if kind == "perpetual" else None
     return Instrument(symbol=named(f"t{pair}"), kind=kind, base=base or None, quote=quote or None, settle=settle)
+
+
+def _currency(code: str, names: dict[str, str]) -> str:
+    """Return what a currency is called elsewhere. What is traded on paper (`TESTBTC`) must not pass for the real one."""
+    return code if code.startswith("TEST") else names.get(code, code)

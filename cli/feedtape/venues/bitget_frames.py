@@ -132,6 +132,38 @@ class Liquidation(_Shape):
     ts: Stamp
 
 
+class Answer(_Shape):
+    """The answer to a request."""
+
+    code: str
+    data: msgspec.Raw
+    msg: str = ""
+
+
+class Now(_Shape):
+    """The venue's time."""
+
+    serverTime: Stamp
+
+
+class Listed(_Shape):
+    """An instrument."""
+
+    symbol: str
+    category: str
+    baseCoin: str
+    quoteCoin: str
+    status: str | None = None
+    type: str | None = None
+    symbolType: str | None = None
+    priceMultiplier: Stamp | None = None
+    pricePrecision: Stamp | None = None
+    quantityMultiplier: Stamp | None = None
+    quantityPrecision: Stamp | None = None
+    deliveryTime: Stamp | None = None
+
+
+ANSWER = msgspec.json.Decoder(Answer)
 FRAME = msgspec.json.Decoder(Frame)
 ARG = msgspec.json.Decoder(Arg)
 LIQUIDATIONS = msgspec.json.Decoder(list[Liquidation])

@@ -1,14 +1,14 @@
 """What Bitget's markets share: reading, subscribing, instruments. The letters of sources are those of `bitget`."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import msgspec
 import orjson
 
-from feedtape.book.rules import AlternatingCrc, Chained, Integrity
+from feedtape.book.rules import WAIT, AlternatingCrc, Chained, Integrity
 from feedtape.errors import BadFrame, UsageError
+from feedtape.model.decimals import shifted
 from feedtape.model.events import (
     Acknowledged,
     BookDelta,
@@ -25,9 +25,23 @@ from feedtape.model.events import (
 from feedtape.model.events import Heartbeat as SignOfLife
 from feedtape.model.instruments import Instrument
 from feedtape.model.targets import Target
-from feedtape.venues.bitget_frames import ARG, FRAME, LIQUIDATIONS, V2, V3, Arg, Frame, Generation, Stamp, sequence_number
+from feedtape.venues.bitget_frames import (
+    ANSWER,
+    ARG,
+    FRAME,
+    LIQUIDATIONS,
+    V2,
+    V3,
+    Arg,
+    Frame,
+    Generation,
+    Listed,
+    Now,
+    Stamp,
+    sequence_number,
+)
 from feedtape.venues.contract import Ask, Heartbeat, Limits, Page, Rate, Request, Stream, Venue, named
-from feedtape.venues.reading import best, ms, ms_or_none, number, number_or_none, positive, reading, side
+from feedtape.venues.reading import best, ms, ms_or_none, number_or_none, positive, reading, side
 
 _PATH = "/v3/ws/public"
 _INSTRUMENTS = "/api/v3/market/instruments"
@@ -38,17 +52,15 @@ _UPGRADE = "30033"
 _TRADED = frozenset({"online", "limit_open", "limit_close", "restrictedAPI"})
 """Statuses of a symbol that is traded, be it with restrictions [U]."""
 
+_R = TypeVar("_R")
 
-def _step(row: dict[str, Any], multiplier: str, precision: str) -> str | None:
+
+def _step(told: Stamp | None, decimals: Stamp | None) -> str | None:
     """Return the smallest step of a price or a size: told as it is, or by the decimals."""
-    told = number_or_none(row.get(multiplier))
-    if told is not None or row.get(precision) in (None, ""):
-        return told
-    decimals = int(row[precision])
-    return number("1" if decimals == 0 else f"0.{'1'.rjust(decimals, '0')}")
+    step = number_or_none(told)
+    return step if step is not None or decimals in (None, "") else shifted("1", int(decimals))
 
 
-@dataclass(frozen=True)
 class BitgetFamily(Venue):
     """What the markets and the generations of the protocol share."""
 
@@ -115,14 +127,14 @@ class BitgetFamily(Venue):
         if frame.event in ("subscribe", "unsubscribe"):
             if frame.arg is None:
                 raise BadFrame("an answer that names no stream")
-            return (Acknowledged("", recv, None, "", (frame.arg.stream,)),)
+            return (Acknowledged("", recv, None, "", (named(frame.arg.stream),)),)
         if frame.event != "error":
             return (Unread("", recv, None, named(str(frame.event))),)
         code = None if frame.code is None else str(frame.code)
         if code == _UPGRADE:
             return (Status("", recv, None, frame.msg, True),)
         arg = frame.arg or self._named_in(frame.msg)
-        return (Refused("", recv, None, None, code, frame.msg, () if arg is None else (arg.stream,)),)
+        return (Refused("", recv, None, None, code, frame.msg, () if arg is None else (named(arg.stream),)),)
 
     def _named_in(self, message: str) -> Arg | None:
         """Find the stream that v3 refuses: `{"instType":…,"topic":…,"symbol":…} doesn't exist` [P]."""
@@ -154,7 +166,7 @@ class BitgetFamily(Venue):
 
     def _trades(self, rows: msgspec.json.Decoder[list[Any]], frame: Frame, recv: int, target: str) -> Sequence[Event]:
         found = [
-            Trade(target, recv, ms(row.ts), positive(row.price), positive(row.size), side(row.side), row.id)
+            Trade(target, recv, ms(row.ts), positive(row.price), positive(row.size), side(row.side), row.id and named(row.id))
             for row in rows.decode(frame.data)
         ]
         if frame.action == "update":
@@ -202,7 +214,8 @@ class BitgetFamily(Venue):
         Whether levels that leave the depth of the window are deleted is nowhere told, so that an unknown level may be.
         """
         if channel in _FULL:
-            return Integrity(snapshot="full", unprovable="each message is a whole picture; nothing links it to the one before")
+            why = "each message is a whole picture; nothing links it to the one before"
+            return Integrity(snapshot="full", resync=WAIT, unprovable=why)
         # A restart of the venue's own begins to count anew, with a previous number of 0 or without [U].
         rule = Chained(strict=True) if self.has_sequence else None
         until = "2026-09" if self.has_sequence else ""
@@ -259,33 +272,32 @@ class BitgetFamily(Venue):
         return None
 
     def instruments_requests(self, symbols: Sequence[str] = ()) -> list[Request]:
-        """Return one request for each kind of instruments that matters."""
-        are_exact = bool(symbols) and not any("*" in symbol or "?" in symbol for symbol in symbols)
+        """Return one request for each kind of instruments that matters; only the venue's own names tell theirs."""
+        are_exact = bool(symbols) and all(symbol.replace("_", "").isalnum() for symbol in symbols)
         asked = {self.family(self.canonical_symbol(symbol)) for symbol in symbols} if are_exact else set(self.families)
         return [Request(f"{_INSTRUMENTS}?category={one.upper()}") for one in self.families if one in asked]
 
     @reading
     def instruments(self, request: Request, body: bytes) -> Page:
         """Read a list of one kind of instruments."""
-        return Page([self._instrument(row) for row in _data_of(body)], [])
+        return Page([self._instrument(row) for row in _data(body, list[Listed])], [])
 
-    def _instrument(self, row: dict[str, Any]) -> Instrument:
-        category, status = row["category"], row.get("status")
+    def _instrument(self, row: Listed) -> Instrument:
         # `type` was `symbolType` once, which now tells crypto from stocks.
-        is_dated = "delivery" in (row.get("type"), row.get("symbolType"))
-        kind = "spot" if category == "SPOT" else "future" if is_dated else "perpetual"
-        settle = row["baseCoin"] if category == "COIN-FUTURES" else row["quoteCoin"]
+        is_dated = "delivery" in (row.type, row.symbolType)
+        kind = "spot" if row.category == "SPOT" else "future" if is_dated else "perpetual"
+        settle = row.baseCoin if row.category == "COIN-FUTURES" else row.quoteCoin
         return Instrument(
-            symbol=named(row["symbol"]),
+            symbol=named(row.symbol),
             kind=kind,
-            base=row["baseCoin"],
-            quote=row["quoteCoin"],
+            base=row.baseCoin,
+            quote=row.quoteCoin,
             settle=None if kind == "spot" else settle,
-            tick=_step(row, "priceMultiplier", "pricePrecision"),
-            lot=_step(row, "quantityMultiplier", "quantityPrecision"),
-            expiry=ms_or_none(row.get("deliveryTime")) if is_dated else None,
-            status=status,
-            trading=None if status is None else status in _TRADED,
+            tick=_step(row.priceMultiplier, row.pricePrecision),
+            lot=_step(row.quantityMultiplier, row.quantityPrecision),
+            expiry=ms_or_none(row.deliveryTime) if is_dated else None,
+            status=row.status,
+            trading=None if row.status is None else row.status in _TRADED,
         )
 
     def clock_request(self) -> Request:
@@ -295,11 +307,11 @@ class BitgetFamily(Venue):
     @reading
     def clock(self, body: bytes) -> int:
         """Read the server's time."""
-        return ms(_data_of(body)["serverTime"])
+        return ms(_data(body, Now).serverTime)
 
 
-def _data_of(body: bytes) -> Any:
-    answer = orjson.loads(body)
-    if answer["code"] != "00000":
-        raise BadFrame(f"the venue answers {str(answer.get('msg'))[:100]!r}")
-    return answer["data"]
+def _data(body: bytes, shape: type[_R]) -> _R:
+    answer = ANSWER.decode(body)
+    if answer.code != "00000":
+        raise BadFrame(f"the venue answers {answer.code[:40]}: {answer.msg[:200]}")
+    return msgspec.json.decode(answer.data, type=shape)

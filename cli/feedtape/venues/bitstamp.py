@@ -213,10 +213,10 @@ class Bitstamp(Venue):
         return BookSnapshot(target, recv, time, "", levels(data["bids"]), levels(data["asks"]), time // 1000 - 1)
 
     def _picture(self, data: dict[str, Any], recv: int, target: str) -> Event:
-        """Read a REST snapshot. One of single orders serves both kinds of stream: levels are what the orders add up to."""
+        """Read a REST snapshot. One of single orders, or an empty one, serves every stream: levels are what orders add up to."""
         time = us(data["microtimestamp"])
-        first = next(iter((*data["bids"], *data["asks"])), ())
-        if len(first) < 3:
+        first = next(iter((*data["bids"], *data["asks"])), None)
+        if first is not None and len(first) < 3:
             return BookSnapshot(target, recv, time, "", levels(data["bids"]), levels(data["asks"]), time // 1000)
         orders = _listed(data)
         bids, asks = Orders().replace(orders)

@@ -15,13 +15,13 @@ Sources, cited here and in `bybit_v5` by letter:
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import ClassVar, Final, Generic, TypeVar
+from typing import ClassVar, Final, TypeVar
 from urllib.parse import quote
 
 import msgspec
 import orjson
 
-from feedtape.errors import UsageError
+from feedtape.errors import BadFrame, UsageError
 from feedtape.model.instruments import Instrument
 from feedtape.model.targets import Target
 from feedtape.venues.bybit_earlier import Contracts2, FirstV5, Spot2
@@ -42,8 +42,10 @@ _KINDS: Final = {
 _R = TypeVar("_R")
 
 
-class _Answer(msgspec.Struct, Generic[_R], gc=False):
-    result: _R
+class _Answer(msgspec.Struct, gc=False):
+    result: msgspec.Raw
+    retCode: int = 0
+    retMsg: str = ""
 
 
 class _PriceFilter(msgspec.Struct, gc=False):
@@ -86,6 +88,14 @@ class _BaseCoins(msgspec.Struct, gc=False):
 
 class _Now(msgspec.Struct, gc=False):
     timeNano: str
+
+
+def _result(body: bytes, shape: type[_R]) -> _R:
+    answer = msgspec.json.decode(body, type=_Answer)
+    # Refusals come with the HTTP status of success [V].
+    if answer.retCode:
+        raise BadFrame(f"the venue answers {answer.retCode}: {answer.retMsg[:200]}")
+    return msgspec.json.decode(answer.result, type=shape)
 
 
 class _Bybit(V5):
@@ -164,7 +174,7 @@ class _Bybit(V5):
     @reading
     def instruments(self, request: Request, body: bytes) -> Page:
         """Read a page; the cursor of the next is encoded for a URL already [V]."""
-        listed = msgspec.json.decode(body, type=_Answer[_Listed]).result
+        listed = _result(body, _Listed)
         more = []
         if listed.nextPageCursor:
             first = request.path.partition("&cursor=")[0]
@@ -193,7 +203,7 @@ class _Bybit(V5):
     @reading
     def clock(self, body: bytes) -> int:
         """Read the server's time."""
-        return nanos(msgspec.json.decode(body, type=_Answer[_Now]).result.timeNano)
+        return nanos(_result(body, _Now).timeNano)
 
 
 class BybitSpot(_Bybit):
@@ -278,8 +288,7 @@ class BybitOption(_Bybit):
         """Read the base coins, whose options are to be asked for, or a page of options."""
         if request.path.partition("?")[0] != _BASE_COINS:
             return super().instruments(request, body)
-        found = msgspec.json.decode(body, type=_Answer[_BaseCoins]).result
-        coins = dict.fromkeys(one.baseCoin for one in found.list if one.hasSymbol)
+        coins = dict.fromkeys(one.baseCoin for one in _result(body, _BaseCoins).list if one.hasSymbol)
         return Page([], [self._of_coin(named(coin)) for coin in coins])
 
     def _instrument(self, one: _Symbol) -> Instrument:

@@ -5,11 +5,11 @@ liquidations of before the stream had them are polled ones, marked `generated`.
 """
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 
-from feedtape.book.rules import Integrity
+from feedtape.book.rules import WAIT, Integrity
 from feedtape.errors import BadFrame
 from feedtape.model.decimals import ZERO, shifted
 from feedtape.model.events import (
@@ -30,6 +30,7 @@ from feedtape.venues.bybit_v5 import LEVEL_1, V5, Frame, is_whole, liquidation, 
 from feedtape.venues.contract import Conversation, Venue, named
 from feedtape.venues.reading import best, iso, levels, ms, number, number_or_none, positive, read_exact, reading, side, us
 
+_Sequence = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 _TOPS_KEPT: Final = 20_000
 """Best prices that are remembered; a hostile capture may invent symbols without end."""
 
@@ -109,7 +110,7 @@ def _changed(price: str | None, size: str | None, rows: Levels) -> tuple[str | N
     """Apply the rows of one side to its only level: whatever is not deleted is the level now."""
     for row_price, row_size in rows:
         if not ZERO[row_size]:
-            price, size = row_price, row_size
+            price, size = number(row_price), row_size
         elif row_price == price:
             price = size = None
     return price, size
@@ -139,10 +140,11 @@ class Contracts2(Venue):
         return (Unread("", recv, None, named(kind)),)
 
     def _target(self, symbol: Any) -> str:
-        return f"{self.name}:{named(_text(symbol))}"
+        return f"{self.name}:{named(symbol)}"
 
     def _levels(self, message: Any, recv: int, channel: str, symbol: str) -> Sequence[Event]:
-        data, time, sequence = message["data"], us(message["timestamp_e6"]), int(message["cross_seq"])
+        data, time = message["data"], us(message["timestamp_e6"])
+        sequence = msgspec.convert(message["cross_seq"], _Sequence, strict=False)
         target = self._target(symbol)
         if message["type"] == "snapshot":
             bids, asks = _sides(data if type(data) is list else data["order_book"])
@@ -153,9 +155,8 @@ class Contracts2(Venue):
     def _trade(self, one: Any, recv: int) -> Trade:
         time = ms(one["trade_time_ms"]) if "trade_time_ms" in one else iso(one["timestamp"])
         aggressor = side(one["side"], "Buy", "Sell")
-        return Trade(
-            self._target(one["symbol"]), recv, time, positive(one["price"]), positive(one["size"]), aggressor, one["trade_id"]
-        )
+        price, size, id = positive(one["price"]), positive(one["size"]), named(one["trade_id"])
+        return Trade(self._target(one["symbol"]), recv, time, price, size, aggressor, id)
 
     def _facts(self, message: Any, recv: int) -> Sequence[Event]:
         """Read facts; a change tells some of them, mostly none of ours."""
@@ -176,7 +177,7 @@ class Contracts2(Venue):
 
     def _liquidation(self, one: Any, recv: int) -> Event:
         event = liquidation(self._target(one["symbol"]), recv, one["time"], number(one["price"]), number(one["qty"]), one["side"])
-        return msgspec.structs.replace(event, id=str(one["id"])) if "id" in one else event
+        return msgspec.structs.replace(event, id=named(str(one["id"]))) if "id" in one else event
 
     def integrity(self, channel: str) -> Integrity:
         """Levels are named by what happened to them; the numbers that come along have holes."""
@@ -194,7 +195,7 @@ def _answer(message: Any, recv: int) -> Sequence[Event]:
     request, words = message["request"], _text(message["ret_msg"])
     if words == "pong":
         return (Heartbeat("", recv, None),)
-    streams = tuple(_text(name) for name in request["args"])
+    streams = tuple(map(named, request["args"]))
     if message["success"]:
         return (Acknowledged("", recv, None, "", streams),)
     return (Refused("", recv, None, None, None, words, streams),)
@@ -235,13 +236,13 @@ class Spot2(Venue):
                 return (Acknowledged("", recv, None),)
             return (Refused("", recv, None, None, _text(message["code"]), _text(message["msg"])),)
         topic, data = _text(message["topic"]), message["data"]
-        target = f"{self.name}:{named(_text(message['params']['symbol']))}"
+        target = f"{self.name}:{named(message['params']['symbol'])}"
         if topic == "depth":
             return (BookSnapshot(target, recv, ms(data["t"]), topic, levels(data["b"]), levels(data["a"]), None),)
         if topic == "trade":
             # `m` tells whether the buyer was the taker.
             aggressor = side(data["m"], True, False)
-            return (Trade(target, recv, ms(data["t"]), positive(data["p"]), positive(data["q"]), aggressor, _text(data["v"])),)
+            return (Trade(target, recv, ms(data["t"]), positive(data["p"]), positive(data["q"]), aggressor, named(data["v"])),)
         if topic == "bookTicker":
             bid, ask = best(data["bidPrice"], data["bidQty"]), best(data["askPrice"], data["askQty"])
             return (Quote(target, recv, ms(data["time"]), *bid, *ask),)
@@ -249,4 +250,5 @@ class Spot2(Venue):
 
     def integrity(self, channel: str) -> Integrity:
         """Each message is a whole picture, which nothing links to the one before."""
-        return Integrity(snapshot="full", unprovable="each message is a whole picture; nothing links it to the one before")
+        why = "each message is a whole picture; nothing links it to the one before"
+        return Integrity(snapshot="full", resync=WAIT, unprovable=why)

@@ -248,9 +248,10 @@ class V5(Venue):
         answer = _ANSWER.decode(frame.data) or _Answer()
         events: list[Event] = []
         if answer.successTopics:
-            events.append(Acknowledged("", recv, None, "", answer.successTopics))
+            events.append(Acknowledged("", recv, None, "", tuple(map(named, answer.successTopics))))
         if answer.failTopics:
-            events.append(Refused("", recv, None, None, None, frame.ret_msg or "failTopics", answer.failTopics))
+            failed = tuple(map(named, answer.failTopics))
+            events.append(Refused("", recv, None, None, None, frame.ret_msg or "failTopics", failed))
         if not events:
             event = Acknowledged("", recv, None) if frame.success else Refused("", recv, None, None, None, frame.ret_msg)
             events.append(event)
@@ -276,10 +277,11 @@ class V5(Venue):
 
     def _trades(self, frame: Frame, recv: int) -> Sequence[Event]:
         # Ids are opaque and nobody promises that they have no holes, so that they are no numbers.
-        return [
-            Trade(self._target(one.s), recv, ms(one.T), positive(one.p), positive(one.v), side(one.S, "Buy", "Sell"), one.i)
-            for one in _TRADES.decode(frame.data)
-        ]
+        events: list[Event] = []
+        for one in _TRADES.decode(frame.data):
+            target, aggressor = self._target(one.s), side(one.S, "Buy", "Sell")
+            events.append(Trade(target, recv, ms(one.T), positive(one.p), positive(one.v), aggressor, named(one.i)))
+        return events
 
     def _ticker(self, frame: Frame, recv: int) -> Sequence[Event]:
         """Read a ticker of contracts. Open interest counts both sides of each contract [V]."""

@@ -319,13 +319,15 @@ def _is_derivative(symbol: str) -> bool:
 def _instrument(entry: dict[str, Any]) -> Instrument:
     details = entry.get("future_product_details") or {}
     expiry = details.get("contract_expiry")
-    status = entry["status"] or None
+    kind, quote, status = _kind(entry["product_type"], details), entry["quote_currency_id"] or None, entry["status"] or None
     barred = any(entry[flag] for flag in ("is_disabled", "trading_disabled", "cancel_only", "view_only"))
     return Instrument(
         symbol=named(entry["product_id"]),
-        kind=_kind(entry["product_type"], details),
+        kind=kind,
         base=entry["base_currency_id"] or details.get("contract_root_unit") or None,
-        quote=entry["quote_currency_id"] or None,
+        quote=quote,
+        # Contracts are settled in cash: dollars those of Coinbase Derivatives, USDC the International Exchange's.
+        settle=None if kind == "spot" else quote,
         tick=number(entry["price_increment"]),
         lot=number(entry["base_increment"]),
         multiplier=number_or_none(details.get("contract_size")),

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from feedtape.book.rules import Chained, Integrity
+from feedtape.book.rules import WAIT, Chained, Integrity
 from feedtape.errors import BadFrame, UsageError
 from feedtape.model.decimals import ZERO, shifted
 from feedtape.model.events import (
@@ -45,7 +45,7 @@ from feedtape.venues.contract import Ask, Heartbeat, Limits, Page, Rate, Request
 from feedtape.venues.reading import fact, levels, ms, number, number_or_none, positive, read_exact, reading, side
 
 _GROUPED = re.compile(r"(?:none|[1-9][0-9]*)\.(?:1|10|20)\.(?:100ms|agg2)", re.ASCII)
-_OPTION = re.compile(r"[A-Z0-9_]+-([0-9]{1,2})([A-Z]{3})([0-9]{2})-([0-9]+(?:d[0-9]+)?)-([CP])", re.ASCII)
+_OPTION = re.compile(r"[A-Z0-9_]+-([0-9]{1,2})([A-Z]{3})([0-9]{2})-([0-9]{1,12}(?:d[0-9]{1,12})?)-([CP])", re.ASCII)
 _POINT = re.compile(r"(?<=[0-9])D(?=[0-9])", re.ASCII)
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 _ACTIONS = {"new": False, "change": False, "delete": True}
@@ -108,8 +108,8 @@ def _changes(rows: object) -> Levels:
     changes: Levels = []
     for action, price, amount in _rows(rows):
         size = number(amount)
-        if _ACTIONS[action] is not ZERO[size]:
-            raise BadFrame(f"a level with the action {action} and the amount {size}")
+        if _ACTIONS.get(action) is not ZERO[size]:
+            raise BadFrame(f"a level with the action {str(action)[:40]!r} and the amount {size}")
         changes.append((number(price), size))
     return changes
 
@@ -175,7 +175,7 @@ class Deribit(Venue):
         id = None if message.get("id") is None else named(str(message["id"]))
         if "error" in message:
             error = message["error"]
-            return Refused("", recv, None, id, str(error["code"]), _words(error))
+            return Refused("", recv, None, id, named(str(error["code"])), _words(error))
         result = message["result"]
         if type(result) is list and all(type(one) is str for one in result):
             # A channel that it does not have is missing, and nothing else tells [R].
@@ -213,7 +213,7 @@ class Deribit(Venue):
             return BookSnapshot(target, recv, time, channel, bids, asks, last)
         kind, prev = data.get("type"), data.get("prev_change_id")
         if len(interval) != 1 or kind not in (None, "snapshot", "change"):
-            raise BadFrame(f"a book of the channel {channel} and the type {kind}")
+            raise BadFrame(f"a book of the channel {channel} and the type {str(kind)[:40]!r}")
         bids, asks = _changes(data["bids"]), _changes(data["asks"])
         # Before 2021 nothing but the missing `prev_change_id` tells a snapshot; a book that never changed before has the
         # `change` from 0 instead, and a snapshot may name what went before it [P].
@@ -235,7 +235,9 @@ class Deribit(Venue):
             mark = row.get("liquidation")
             if mark is not None:
                 maker: Side = "sell" if taker == "buy" else "buy"
-                forced: dict[str, tuple[Side, ...]] = {"T": (taker,), "M": (maker,), "MT": (taker, maker)}
+                forced: dict[object, tuple[Side, ...]] = {"T": (taker,), "M": (maker,), "MT": (taker, maker)}
+                if mark not in forced:
+                    raise BadFrame(f"a liquidation of {str(mark)[:40]!r}")
                 events += (Liquidation(target, recv, time, price, size, each, id) for each in forced[mark])
         return events
 
@@ -300,7 +302,8 @@ class Deribit(Venue):
         A delete of an unknown level is no loss: an interval's changes are summed up, and one may have come and gone in it.
         """
         if _GROUPED.fullmatch(channel):
-            return Integrity(snapshot="full", unprovable="each message is a whole picture; nothing links it to the one before")
+            why = "each message is a whole picture; nothing links it to the one before"
+            return Integrity(snapshot="full", resync=WAIT, unprovable=why)
         return Integrity(sequence=Chained(), snapshot="stream")
 
     def streams(self, target: Target, channels: Sequence[str]) -> list[Stream]:
@@ -385,7 +388,8 @@ def _instrument(entry: dict[str, Any]) -> Instrument:
         symbol=named(entry["instrument_name"]),
         kind=kind,
         base=_text_or_none(entry.get("base_currency")),
-        quote=_text_or_none(entry.get("quote_currency")),
+        # An option's price is in the coin where that settles it; what the coin is counted in is its counter currency [I].
+        quote=_text_or_none(entry.get("counter_currency") or entry.get("quote_currency")),
         settle=_text_or_none(entry.get("settlement_currency")),
         # Steps for higher prices, where there are any, are larger [I].
         tick=number(entry["tick_size"]),

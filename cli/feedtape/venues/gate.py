@@ -17,6 +17,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from feedtape.book.rules import Integrity
 from feedtape.model.decimals import ZERO
 from feedtape.model.events import BookDelta, BookSnapshot, Derivative, Event, Levels, Liquidation, Side, Trade, Unread
 from feedtape.model.instruments import Instrument
@@ -24,6 +25,9 @@ from feedtape.venues.contract import Page, Request, Stream, named
 from feedtape.venues.gate_market import GateMarket, GateSpotMarket, entries, sent, update_id
 from feedtape.venues.gate_v3 import GateV3
 from feedtape.venues.reading import fact, ms, number, positive, reading, seconds
+
+_SINGLE_LEVELS = "order_book/2020"
+"""Our name of `order_book` as it was then: no whole pictures one after the other, but one and its changes."""
 
 
 def _signed(value: object) -> tuple[Side, str]:
@@ -72,11 +76,11 @@ class GateFutures(GateMarket):
     def _picture(self, message: Any, result: Any, recv: int) -> Sequence[Event]:
         if message["event"] == "update":
             return self._changes(result, sent(message), recv)
-        # Neither time nor id in 2020 [O].
-        last = update_id(result["id"]) if "id" in result else None
+        # Neither time nor id in 2020, when changes of single levels followed [O].
+        channel, last = ("order_book", update_id(result["id"])) if "id" in result else (_SINGLE_LEVELS, None)
         time = ms(result["t"]) if "t" in result else sent(message)
         bids, asks = self._levels(result["bids"]), self._levels(result["asks"])
-        return (BookSnapshot(self._target(result["contract"]), recv, time, "order_book", bids, asks, last),)
+        return (BookSnapshot(self._target(result["contract"]), recv, time, channel, bids, asks, last),)
 
     def _changes(self, rows: Any, time: int | None, recv: int) -> Sequence[Event]:
         """Read changed levels as told in 2020: asks have negative sizes, and a zero deletes on whichever side it is [O]."""
@@ -89,8 +93,14 @@ class GateFutures(GateMarket):
             bids = [(price, size) for price, size in told if size[0] != "-"]
             asks = [(price, size.lstrip("-")) for price, size in told if size[0] == "-" or ZERO[size]]
             first, last = update_id(own[0]["id"]), update_id(own[-1]["id"])
-            events.append(BookDelta(self._target(symbol), recv, time, "order_book", bids, asks, first, last))
+            events.append(BookDelta(self._target(symbol), recv, time, _SINGLE_LEVELS, bids, asks, first, last))
         return events
+
+    def integrity(self, channel: str) -> Integrity:
+        """As on spot; whether the ids of single levels have holes is nowhere told."""
+        if channel == _SINGLE_LEVELS:
+            return Integrity(snapshot="stream", unprovable="what changed levels in 2020 is linked by nothing that is documented")
+        return super().integrity(channel)
 
     def _trade(self, row: Any, recv: int) -> Event:
         target = self._target(row["contract"])

@@ -119,7 +119,7 @@ class _Frame(_Shape):
 _FRAME = msgspec.json.Decoder(_Frame)
 
 
-class _Talk(Conversation):
+class _Connection(Conversation):
     """Remembers which coins' trades have begun: what comes first of them after an answer is history."""
 
     def __init__(self, name: str) -> None:
@@ -256,7 +256,7 @@ class Hyperliquid(Venue):
 
     def conversation(self) -> Conversation:
         """Return what remembers whose trades have begun."""
-        return _Talk(self.name)
+        return _Connection(self.name)
 
     def decode(self, payload: bytes, recv: int) -> Sequence[Event]:
         """Read one frame as if it were the first of its connection."""
@@ -339,7 +339,8 @@ def _list_of(symbol: str) -> str:
         return ""
     if symbol.startswith("#"):
         return "outcomeMeta"
-    return "spotMeta" if symbol.startswith("@") or "/" in symbol else "allPerpMetas"
+    # `BTC/USDC:USDC` is how the world writes the perpetual `BTC`.
+    return "spotMeta" if symbol.startswith("@") or ("/" in symbol and ":" not in symbol) else "allPerpMetas"
 
 
 def _step(decimals: object) -> str:
@@ -352,12 +353,15 @@ def _step(decimals: object) -> str:
 def _perpetual(entry: dict[str, Any], meta: dict[str, Any]) -> Instrument:
     name, decimals = named(entry["name"]), entry["szDecimals"]
     delisted = bool(entry.get("isDelisted"))
+    # The token with the index 0 is USDC [D]; what the others are is told elsewhere.
+    collateral = "USDC" if meta.get("collateralToken") == 0 else None
     return Instrument(
         symbol=name,
         kind="perpetual",
-        base=name.rpartition(":")[2],
-        # The token with the index 0 is USDC [D]; what the others are is told elsewhere.
-        settle="USDC" if meta.get("collateralToken") == 0 else None,
+        # A builder's contract is not the venue's own on the same coin.
+        base=name.replace(":", "-"),
+        quote=collateral,
+        settle=collateral,
         tick=_step(_PERP_DECIMALS - decimals),
         lot=_step(decimals),
         status="delisted" if delisted else None,

@@ -6,6 +6,7 @@ Sources, cited below by letter:
     [I] docs.kraken.com, futures REST: instruments
     [F] github.com/bmoscon/cryptofeed, sample_data: ten products of July 2021, 4,171 book updates and 1,003 trades without a hole
     [T] github.com/tardis-dev/tardis-node, src/mappers/cryptofacilities.ts: negative sizes in old data
+    [A] github.com/ccxt/ccxt, pull request 28529, and github.com/nautechsystems/nautilus_trader, 4093: alerts in words
 """
 
 import re
@@ -28,6 +29,7 @@ from feedtape.model.events import (
     Liquidation,
     Quote,
     Refused,
+    Status,
     Trade,
     Unread,
 )
@@ -54,6 +56,8 @@ _KINDS = {"P": "perpetual", "F": "future", "O": "option"}
 _PRODUCT = re.compile(r"[A-Z]{2}_", re.ASCII)
 _TOKENIZED = re.compile(r"[A-Z]{2}_[A-Z0-9]+x[A-Z]+", re.ASCII)
 """Contracts on tokenized stocks, the only symbols with a small letter."""
+_NO_REFUSALS = ("Already subscribed to feed", "Not subscribed to feed")
+"""Alerts that a stream is on, and told from its beginning again, or off already, as was asked [A]."""
 
 
 class KrakenFutures(Venue):
@@ -67,6 +71,7 @@ class KrakenFutures(Venue):
     rest_url = "https://futures.kraken.com"
     channels = ("book", "trades", "quotes", "derivatives", "liquidations")
     books = ("book",)
+    # Connections and messages are limited [G]; of connects, REST calls and streams no number is published: ours are caution.
     limits = Limits(connects=Rate(10, 10), connections=100, messages=(Rate(100, 1),), rest=Rate(5, 1), streams=1000)
     # The venue wants a ping within every minute [G], of WebSocket's own as in its sample.
     heartbeat = Heartbeat(silence_s=60, ping_every_s=25)
@@ -192,7 +197,10 @@ def _said(message: dict[str, Any], recv: int) -> Sequence[Event]:
     if event in ("subscribed_failed", "unsubscribed_failed"):
         return (Refused("", recv, None, None, None, str(message.get("message", event)), _streams(message)),)
     if event in ("error", "alert"):
-        return (Refused("", recv, None, None, None, str(message["message"])),)
+        words = str(message["message"])
+        if words.startswith(_NO_REFUSALS):
+            return (Status("", recv, None, words),)
+        return (Refused("", recv, None, None, None, words),)
     if event == "info":
         return (Greeting("", recv, None),)
     return (Beat("", recv, None) if event == "pong" else Unread("", recv, None, event),)

@@ -109,7 +109,8 @@ class Okx(Venue):
     )
     # The venue ends a connection on which it has sent nothing for 30 s; its pongs count [D].
     heartbeat = Heartbeat(silence_s=40, ping_every_s=25)
-    is_numbered = True
+    is_numbered: ClassVar[bool] = True
+    """Whether each message of a book has its number."""
 
     # -- reading frames
 
