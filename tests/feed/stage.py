@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -48,6 +49,8 @@ class Stage:
         """Answers in place of the next handshakes."""
         self.depth: list[Answer] = []
         """Answers to the next snapshot requests, in place of the right one."""
+        self.times: list[Answer] = []
+        """Answers to the next requests for the time, likewise."""
         self.http: list[tuple[float, str]] = []
         """Every HTTP request: when, by the loop's clock, and for what."""
         self.requests: list[tuple[int, dict[str, Any]]] = []
@@ -114,6 +117,8 @@ class Stage:
         self.http.append((asyncio.get_running_loop().time(), request.path))
         if "exchangeInfo" in request.path:
             return _respond(Answer(body={"symbols": [_symbol(name) for name in self.symbols]}))
+        if request.path.endswith("/time"):
+            return _respond(self.times.pop(0) if self.times else Answer(body={"serverTime": time.time_ns() // 1_000_000}))
         if self.depth:
             return _respond(self.depth.pop(0))
         return _respond(Answer(body=self.snapshot(self.last_id)))

@@ -3,8 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from email.utils import parsedate_to_datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import orjson
 
@@ -12,16 +11,16 @@ from feedtape.errors import BadFrame, VenueError
 from feedtape.feed.doctor import CONTRADICTION, OTHER, UNREACHED, Check, Inquiry, Patient, counted
 from feedtape.feed.doctor_reach import remedy_of_status
 from feedtape.feed.listing import instruments_of
+from feedtape.feed.offsets import ASKED
 from feedtape.feed.rest import Rest, open_rest
 from feedtape.model.events import Event
 from feedtape.model.instruments import Instrument
 from feedtape.model.records import BODY, REQUEST, RESPONSE, Record
+from feedtape.session.clocks import Offset, date_ns, offset_between
 from feedtape.venues.contract import Request
 
 ANSWERED_WITHIN_S: Final = 20.0
 _CLOCK_LIMIT_NS: Final = 500_000_000
-_ASKED: Final = 3
-"""How often the time is asked for; the shortest round trip tells it best."""
 _SECOND_NS: Final = 1_000_000_000
 
 
@@ -32,21 +31,20 @@ class Desk:
         self.rest: Rest
         self.status: int | None = None
         self.date = ""
-        self.came = 0
-        self.elapsed_ns = 0
-        """From the request, once the limits allowed it, to the head of its answer, which `came` then."""
+        self.asked = self.came = 0
+        """When it was sent, once the limits allowed it, and when the head of its answer came."""
         self.body = b""
         self.said: list[str] = []
 
     def take(self, record: Record) -> Sequence[Event]:
         """Take what went to and fro."""
         if record.kind == REQUEST:
-            self.status, self.body = None, b""
+            self.status, self.body, self.asked = None, b"", record.time
         elif record.kind == RESPONSE:
             fields = record.json()
             self.status = fields["status"]
             self.date = fields["headers"].get("date", "")
-            self.came, self.elapsed_ns = record.time, fields["elapsed_ns"]
+            self.came = record.time
         elif record.kind == BODY:
             self.body = record.payload
         return ()
@@ -112,18 +110,11 @@ def _unreadable(patient: Patient, desk: Desk, error: BadFrame) -> Check:
     return Check("instruments", "failed", f"the list cannot be read: {error}", remedy, CONTRADICTION)
 
 
-class _Offset(NamedTuple):
-    """By how much the venue's clock is ahead of ours, and how far that may be wrong."""
-
-    ns: int
-    uncertain_ns: int
-
-
 async def clock(patient: Patient, desk: Desk) -> Check:
     """Compare our clock with the venue's: by its own time where it tells one, else by the date of an answer."""
     request = patient.venue.clock_request()
     complaint = ""
-    offset, source = None, "its clock"
+    offset = None
     try:
         async with asyncio.timeout(ANSWERED_WITHIN_S):
             if request is not None:
@@ -137,40 +128,30 @@ async def clock(patient: Patient, desk: Desk) -> Check:
         remedy = remedy_of_status(desk.status, is_replaced=patient.is_replaced)
         return Check("clock", "failed", desk.words(error).removeprefix(f"{patient.venue.name}: "), remedy, UNREACHED)
     if offset is None:
-        offset, source = _by_date(desk), "the date of its answer, in whole seconds"
+        told = date_ns(desk.date)
+        offset = None if told is None else offset_between(told, desk.asked, desk.came, "date")
     if offset is None:
         return Check(
             "clock", "note", f"{complaint}nothing tells the venue's time, so that ages are as this machine's clock has them"
         )
-    patient.offset_ns, patient.uncertain_ns = offset
-    return _judged(offset, source, complaint)
+    patient.offset_ns, patient.uncertain_ns = offset.ns, offset.uncertain_ns
+    return _judged(offset, complaint)
 
 
-async def _asked(patient: Patient, desk: Desk, request: Request) -> _Offset:
+async def _asked(patient: Patient, desk: Desk, request: Request) -> Offset:
     found = []
-    for _ in range(_ASKED):
+    for _ in range(ASKED):
         told = patient.venue.clock(await desk.rest.get(request))
-        # Where a clock tells whole seconds, half of one is the best guess of what it leaves out, and asking again tells no more.
-        half = 0 if told % _SECOND_NS else _SECOND_NS // 2
-        one_way = desk.elapsed_ns // 2
-        found.append(_Offset(told + half - (desk.came - one_way), half + one_way))
-        if half:
+        found.append(offset_between(told, desk.asked, desk.came))
+        if not told % _SECOND_NS:
+            # A clock of whole seconds tells no more when it is asked again at once.
             break
     return min(found, key=lambda one: one.uncertain_ns)
 
 
-def _by_date(desk: Desk) -> _Offset | None:
-    try:
-        # What is left of a second is not said: half of one is the best guess.
-        told = int(parsedate_to_datetime(desk.date).timestamp()) * _SECOND_NS + _SECOND_NS // 2
-    except (ValueError, OverflowError):
-        return None
-    one_way = desk.elapsed_ns // 2
-    return _Offset(told - (desk.came - one_way), max(_SECOND_NS, _SECOND_NS // 2 + one_way))
-
-
-def _judged(offset: _Offset, source: str, complaint: str) -> Check:
+def _judged(offset: Offset, complaint: str) -> Check:
     facts = {"offset_ns": str(offset.ns), "uncertain_ns": str(offset.uncertain_ns)}
+    source = "its clock" if offset.source == "clock" else "the date of its answer, in whole seconds"
     side = "behind" if offset.ns > 0 else "ahead of"
     text = f"{complaint}ours is {_span(abs(offset.ns))} {side} the venue's (± {_span(offset.uncertain_ns)}, by {source})"
     if abs(offset.ns) - offset.uncertain_ns > _CLOCK_LIMIT_NS:

@@ -146,7 +146,10 @@ class Books:
         """Break every book that may have lost something, before its own sequence takes the loss for the venue's."""
         known: list[Event] = []
         for keeper in self.by_target.values():
-            known.extend(keeper.lose(connections, gap.kind, gap.recv, gap.detail))
+            lost = keeper.lose(connections, gap.kind, gap.recv, gap.detail)
+            if lost and gap.kind == "dropped":
+                keeper.counters.dropped += gap.missed or 0
+            known.extend(lost)
             self._want(keeper)
         return known
 

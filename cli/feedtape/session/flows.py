@@ -1,16 +1,19 @@
 """What a target has besides its book: trades with their numbers, quotes, the facts of a derivative."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 
 from feedtape.book.lanes import Merge, Repeated, Tally, Uncounted
-from feedtape.model.events import Derivative, Event, Gap, Quote, SpentTradeId, Trade
+from feedtape.model.events import Derivative, Event, Gap, OptionSummary, Quote, SpentTradeId, Trade
 from feedtape.session.echoes import Echoes
 
 FLOWS_TRACKED: Final = 20_000
 """Targets that are followed; a feed that makes up more is recorded all the same."""
+
+
+_Told = TypeVar("_Told", Derivative, OptionSummary)
 
 
 class Flow(msgspec.Struct):
@@ -23,9 +26,23 @@ class Flow(msgspec.Struct):
     trade_source: int = 0
     """The only connection that carries numbered trades; 0 where there is none, or where several are merged."""
     quote_source: int = 0
+    """The connection that brought the newest quote; 0 once it is gone."""
     quote: Quote | None = None
     trade: Trade | None = None
     derivative: Derivative | None = None
+    option_views: dict[int, OptionSummary] = {}
+    """All that each connection told of an option, in the order in which they began; 0 holds what stays when they are gone."""
+
+    @property
+    def option(self) -> OptionSummary | None:
+        """What is known of an option, of several connections the newest last; nothing but its terms of those that are gone."""
+        views = self.option_views.values()
+        if len(views) < 2:
+            return next(iter(views), None)
+        whole, *others = sorted(views, key=lambda view: view.recv)
+        for view in others:
+            whole = _merged(whole, view)
+        return whole
 
 
 class Flows:
@@ -155,6 +172,14 @@ class Flows:
                 known.extend(self._mend(flow, target, merge, recv))
             elif flow.trade_source == connection:
                 flow.trade_source = 0
+            # What is shown as current must have somebody who would tell its change.
+            if flow.quote_source == connection:
+                flow.quote_source = 0
+            gone = flow.option_views.pop(connection, None)
+            if gone is not None and not flow.option_views:
+                # Nobody knows what would have changed since; what it is an option on does not.
+                terms = OptionSummary(target, gone.recv, gone.time, gone.option, gone.strike, gone.expiry)
+                flow.option_views[0] = terms
         return known
 
     def end(self, connection: int, recv: int) -> list[Event]:
@@ -207,17 +232,20 @@ class Flows:
         flow = self._flow(event.target)
         if self.echoes.repeats(event, connection):
             return None
-        old = flow.derivative
-        if old is None:
-            flow.derivative = event
-            return ()
-        said = {name: value for name in event.__struct_fields__ if (value := getattr(event, name)) is not None}
-        flow.derivative = msgspec.structs.replace(old, **said)
+        flow.derivative = event if flow.derivative is None else _merged(flow.derivative, event)
         return ()
+
+    def option(self, event: OptionSummary, connection: int) -> Sequence[Event] | None:
+        """Take what a message tells of an option, as `derivative` does; what it says there is none of is forgotten."""
+        flow = self.by_target.get(event.target) or self._flow(event.target)
+        view = flow.option_views.get(connection) or flow.option_views.pop(0, None)
+        merged = event if view is None else _merged(view, event, event.none)
+        flow.option_views[connection] = msgspec.structs.replace(merged, none=()) if merged.none else merged
+        return None if self.echoes.repeats(event, connection) else ()
 
     def save(self) -> dict[str, Any]:
         """Return all flows as JSON values."""
-        saved = {target: msgspec.to_builtins(flow) for target, flow in self.by_target.items()}
+        saved = {target: msgspec.to_builtins(flow, str_keys=True) for target, flow in self.by_target.items()}
         for target, merge in self._merges.items():
             saved[target]["merge"] = merge.save()
         return saved
@@ -226,7 +254,7 @@ class Flows:
         """Take over what `save` returned."""
         self._merges.clear()
         self.by_target.clear()
-        self.by_target.update(msgspec.convert(saved, dict[str, Flow]))
+        self.by_target.update(msgspec.convert(saved, dict[str, Flow], str_keys=True))
         for target, one in saved.items():
             if one.get("merge") is not None:
                 self._merges[target] = Merge.load(one["merge"], self._tally, _trade)
@@ -236,7 +264,7 @@ class Flows:
     def adopt(self, saved: dict[str, Any]) -> None:
         """Take over the flows of targets that are not known yet."""
         new = {target: one for target, one in saved.items() if target not in self.by_target}
-        self.by_target.update(msgspec.convert(new, dict[str, Flow]))
+        self.by_target.update(msgspec.convert(new, dict[str, Flow], str_keys=True))
         for target, one in new.items():
             if one.get("merge") is not None:
                 self._merges[target] = Merge.load(one["merge"], self._tally, _trade)
@@ -250,6 +278,16 @@ class Flows:
         for trade in ahead:
             if trade is not None and trade.number is not None:
                 merge.keep(0, trade.number - 1, trade.number, trade.recv, trade)
+
+
+def _merged(old: _Told, event: _Told, none: Sequence[str] = ()) -> _Told:
+    """Return what was told before and what a message tells, without that of which it says that there is none."""
+    said: dict[str, Any] = dict.fromkeys(none)
+    for name in event.__struct_fields__:
+        value = getattr(event, name)
+        if value is not None and value != "":
+            said[name] = value
+    return msgspec.structs.replace(old, **said)
 
 
 def _trade(saved: Any) -> Trade | None:

@@ -33,6 +33,7 @@ from feedtape.model.events import (
 from feedtape.model.instruments import Instrument
 from feedtape.model.records import (
     BODY,
+    CLOCK,
     CLOSE,
     DAMAGE,
     DIGEST,
@@ -52,6 +53,7 @@ from feedtape.model.records import (
     Record,
 )
 from feedtape.session.books import Books, Resolve
+from feedtape.session.clocks import Clocks
 from feedtape.session.conversations import Conversations
 from feedtape.session.exchanges import Exchange, Exchanges
 from feedtape.session.flows import Flows
@@ -71,7 +73,7 @@ class Totals(msgspec.Struct):
     `repeated_frames` are those that their number shows to have come before, `unplaced` those whose connection was opened where
     the tape is damaged, so that nobody knows whose they are;
     `refused_frames` are messages that were too long to be taken, `untracked` events of books beyond those that are followed,
-    `digests_unchecked` those that could not be compared because of such a place.
+    `digests_unchecked` those that could not be compared because of such a place; `clock_steps` are those of our wall clock.
     """
 
     frames: int = 0
@@ -92,6 +94,7 @@ class Totals(msgspec.Struct):
     damaged_bytes: int = 0
     unplaced: int = 0
     untracked: int = 0
+    clock_steps: int = 0
 
 
 class Marker(msgspec.Struct):
@@ -148,6 +151,7 @@ class Session:
         self.last = 0
         self.traffic: dict[str, Traffic] = {}
         """How much each target sent since the latest header; what concerns none has the empty name."""
+        self._frames_before: dict[str, int] = {}
         self.markers: list[Marker] = []
         """What a person noted, as many as are kept."""
         self._page = Page()
@@ -166,7 +170,7 @@ class Session:
             Quote: self._flows.quote,
             Derivative: self._flows.derivative,
             Liquidation: self._flows.other,
-            OptionSummary: self._flows.other,
+            OptionSummary: self._flows.option,
             Refused: self._refused,
             Unread: self._unread,
         }
@@ -187,12 +191,13 @@ class Session:
             KEYFRAME: self._mend,
             KEYFRAME_PART: self._mend,
             MARKER: self._mark,
+            CLOCK: self._ticked,
         }
 
     def feed(self, record: Record) -> Sequence[Event]:
         """Take the next record; return what it says and what became known by it.
 
-        Records of kinds that carry nothing for a book (clock, marker, pings) change nothing.
+        Records of kinds that carry nothing for a book (clock, marker, pings) change no book.
 
         Raises:
             TapeError: when a note is not what the format says; a frame never raises.
@@ -319,6 +324,8 @@ class Session:
             len(self._losses.kept),
             len(self.markers),
         )
+        for target, one in self.traffic.items():
+            self._frames_before[target] = self._frames_before.get(target, 0) + one.frames
         self.traffic = {}
         self._lanes.turn_page()
         return ()
@@ -483,6 +490,7 @@ class Session:
             self._note(gap)
             return (gap,)
         self._hole = True
+        self.clocks.lose()
         # Of a keyframe in parts, those before and those after may not be of the same one.
         self._assembly = Assembly()
         return self._lose(gap, fields.get("connections"))
@@ -537,6 +545,7 @@ class Session:
             known += self._books.adopt(target, one, record.time, mends=saved.get("mends", False))
         self._flows.adopt(saved.get("flows", {}))
         self._flows.echoes.adopt(saved.get("echoes", []))
+        self.clocks.adopt(saved.get("clocks", {}))
         for target, facts in saved["instruments"].items():
             self.instruments.setdefault(target, msgspec.convert(facts, Instrument))
         for number, since in saved.get("stalled", {}).items():
@@ -547,6 +556,10 @@ class Session:
     def _mark(self, record: Record) -> Sequence[Event]:
         if len(self.markers) < MARKERS_KEPT:
             self.markers.append(Marker(record.time, marker_text(record)))
+        return ()
+
+    def _ticked(self, record: Record) -> Sequence[Event]:
+        self.totals.clock_steps += self.clocks.ticked(record)
         return ()
 
     def _compare(self, record: Record) -> Sequence[Event]:
@@ -584,6 +597,7 @@ class Session:
             "flows": flows,
             "lanes": self._lanes.save(),
             "echoes": self._flows.echoes.save(),
+            "clocks": self.clocks.save(),
             "instruments": {target: build(facts) for target, facts in self.instruments.items()},
             "totals": build(counted_since(self.totals, page.totals)),
             "unread": page.unread(self.unread),
@@ -610,6 +624,7 @@ class Session:
         self._hole = saved.get("hole", False)
         self.first = saved["first"]
         self._weighed_at = self.totals.bytes - saved.get("unweighed", 0)
+        self._frames_before = {}
         self._page = Page()
 
     def _restore_state(self, saved: dict[str, Any]) -> None:
@@ -621,6 +636,12 @@ class Session:
         self._lanes.load_connections(saved.get("lanes", {}))
         self._count_connections()
         self._flows.echoes.load(saved.get("echoes", []))
+        self.clocks.load(saved.get("clocks", {}))
+
+    def frames_of(self, target: str) -> int | None:
+        """Return how many frames were about a target, on all pages; None where they are not counted one by one."""
+        now, before = self.traffic.get(target), self._frames_before.get(target)
+        return None if now is None and before is None else (now.frames if now else 0) + (before or 0)
 
     def as_json(self) -> dict[str, dict[str, Any]]:
         """Return every book's proof and counters, as `verify --json` prints them."""
@@ -664,6 +685,16 @@ class Session:
     def instruments(self) -> dict[str, Instrument]:
         """Facts of every target that has a book or a flow, from the instrument lists that went by."""
         return self._exchanges.instruments
+
+    @property
+    def clocks(self) -> Clocks:
+        """How the venues' clocks differ from the recorder's."""
+        return self._exchanges.clocks
+
+    @property
+    def stalled(self) -> dict[int, int]:
+        """Connections that have gone silent, and since when."""
+        return self._stalled
 
     @property
     def exchanges(self) -> dict[int, Exchange]:

@@ -82,6 +82,9 @@ class SimulatedExchange:
         self._weight = WeightMeter(self.dialect.rules.weight_per_minute)
         self._attempts = RateWindow(*self.dialect.rules.connects)
         self._rest_rng = random.Random(f"{seed}/rest")
+        # Each its own, so that how many requests came before does not decide which snapshot is old, or who is refused.
+        self._limit_rng = random.Random(f"{seed}/rest-429")
+        self._refusal_rng = random.Random(f"{seed}/refuse")
         self._opened_at = time.monotonic()
         self._opened_ns = time.time_ns()
         self._connections = 0
@@ -330,7 +333,7 @@ class SimulatedExchange:
         refused = self._weight.add(answer.weight, time.time())
         if refused is not None and self._limits:
             answer = self.dialect.limited(refused[0], banned=refused[1])
-        elif self._rest_rng.random() < self.plan.of("rest-429"):
+        elif self._limit_rng.random() < self.plan.of("rest-429"):
             self.log.add("rest-429", request.path)
             answer = self.dialect.limited(1)
         return _response(answer, self.dialect.used_weight(self._weight.used))
@@ -358,7 +361,7 @@ class SimulatedExchange:
     def _refuse(self, symbols: Sequence[str], number: int | None) -> str | None:
         # Faults name symbols in capitals, whatever the venue's own spelling.
         always = [symbol for symbol in symbols if symbol.upper() in self.plan.refused_symbols]
-        if not always and not self._rest_rng.random() < self.plan.of("refuse"):
+        if not always and not self._refusal_rng.random() < self.plan.of("refuse"):
             return None
         self.log.add("refuse", f"SUBSCRIBE of {', '.join(symbols)}", connection=number)
         return f"subscription refused for {', '.join(sorted(always) or symbols)}"
