@@ -10,6 +10,7 @@ from feedtape.tape.blocks import Tell
 from feedtape.tape.reader import TapeReader
 
 SCHEMA = 1
+_PIECE = 1024 * 1024
 
 
 def facts_of(path: Path, *, hashed: bool = False, tell: Tell | None = None) -> dict[str, Any]:
@@ -17,7 +18,7 @@ def facts_of(path: Path, *, hashed: bool = False, tell: Tell | None = None) -> d
 
     Args:
         hashed: read the whole file for its SHA-256.
-        tell: takes how many bytes have been read of a tape that has no index.
+        tell: takes how many bytes have been read, where more than the index is.
 
     Raises:
         TapeError: when it is no tape or cannot be read.
@@ -35,7 +36,8 @@ def facts_of(path: Path, *, hashed: bool = False, tell: Tell | None = None) -> d
             statistics, cut, head = playback.session.statistics(), playback.cut, ""
             holes = len(playback.tape.holes)
     try:
-        return _facts(path, reader, header, statistics, head=head, cut=cut, holes=holes, hashed=hashed)
+        sha256 = _sha256(path, tell) if hashed else None
+        return _facts(path, reader, header, statistics, head=head, cut=cut, holes=holes, sha256=sha256)
     except (KeyError, TypeError, ValueError) as error:
         raise TapeError(f"{path} says of itself what cannot be read: {type(error).__name__}: {error}") from error
 
@@ -49,13 +51,13 @@ def _facts(
     head: str,
     cut: str | None,
     holes: int,
-    hashed: bool,
+    sha256: str | None,
 ) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "tape": str(path),
         "size": reader.size,
-        "sha256": _sha256(path) if hashed else None,
+        "sha256": sha256,
         "chain": head or None,
         "state": "complete" if cut is None and not holes else "cut" if cut is not None else "damaged",
         "cut": cut,
@@ -84,6 +86,12 @@ def _facts(
     }
 
 
-def _sha256(path: Path) -> str:
+def _sha256(path: Path, tell: Tell | None) -> str:
+    found, done = hashlib.sha256(), 0
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        while piece := file.read(_PIECE):
+            found.update(piece)
+            done += len(piece)
+            if tell is not None:
+                tell(done)
+    return found.hexdigest()

@@ -12,6 +12,7 @@ from feedtape.model.events import Event
 from feedtape.model.records import Record
 from feedtape.replay.playback import Playback
 from feedtape.replay.select import match_target
+from feedtape.tape.blocks import Tell
 from feedtape.tape.passage import Wait
 
 _EVENT_TYPES = (
@@ -40,7 +41,9 @@ class Filter:
     until: int | None
 
 
-def lines_of(playback: Playback, wanted: Filter, *, events: bool, raw: bool, wait: Wait | None = None) -> Iterator[bytes]:
+def lines_of(
+    playback: Playback, wanted: Filter, *, events: bool, raw: bool, wait: Wait | None = None, tell: Tell | None = None
+) -> Iterator[bytes]:
     """Yield a line for each record, or event, that passes the filter.
 
     Raises:
@@ -52,7 +55,8 @@ def lines_of(playback: Playback, wanted: Filter, *, events: bool, raw: bool, wai
             meant = "add --events" if kind in _EVENT_TYPES else f"one of {', '.join(sorted(known))}"
             raise UsageError(f"no such kind of {'event' if events else 'record'}: {kind!r}", hint=meant)
     targets: set[str] = set()
-    for record, said in playback.play(None if wanted.until is None else wanted.until - 1, after=wanted.since, wait=wait):
+    until = None if wanted.until is None else wanted.until - 1
+    for record, said in playback.play(until, after=wanted.since, wait=wait, tell=tell):
         if wanted.since is not None and record.time < wanted.since:
             continue
         if wanted.only and not _concerns(said, wanted.only, targets):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from feedtape.errors import TapeError, UsageError
 from feedtape.model.events import Event
@@ -13,6 +14,14 @@ from feedtape.tape.blocks import Tell
 from feedtape.tape.passage import Wait
 from feedtape.tape.segments import Place, TapeSet
 from feedtape.venues import registry
+
+
+class Beginning(NamedTuple):
+    """Where reading began: `taken` records of the keyframe at `place` are in the session; no place means the start."""
+
+    records: Iterator[Record]
+    place: Place | None
+    taken: int
 
 
 class Playback:
@@ -88,13 +97,9 @@ class Playback:
         if after is not None:
             self.tape.scan(tell)
             start = self.tape.place_before(after)
-        records = self.tape.records(start, chained=chained, wait=wait, tell=tell)
-        while start is not None and not self._restore(records, start):
-            start = self.tape.place_before(start.block.first)
-            records = self.tape.records(start, chained=chained, wait=wait, tell=tell)
         feed = self.session.feed
         joint: Assembly | None = None
-        for record in records:
+        for record in self.begin(start, chained=chained, wait=wait, tell=tell).records:
             if until is not None and record.time > until:
                 return
             if record.kind == HEADER and self.session.first is not None:
@@ -103,18 +108,33 @@ class Playback:
                 joint = None
             yield record, feed(record)
 
-    def _restore(self, records: Iterator[Record], start: Place) -> bool:
-        """Take over the keyframe that stands there; return whether it can be read, or an earlier one must do."""
+    def begin(
+        self, start: Place | None, *, chained: bool = False, wait: Wait | None = None, tell: Tell | None = None
+    ) -> Beginning:
+        """Take over the keyframe of a place, or the nearest one before it that can be read, and return what follows it.
+
+        Raises:
+            TapeError: when a keyframe is whole, and not of the shape that the format says.
+        """
+        while True:
+            records = self.tape.records(start, chained=chained, wait=wait, tell=tell)
+            taken = 0 if start is None else self._restore(records, start)
+            if start is None or taken:
+                return Beginning(records, start, taken)
+            start = self.tape.place_before(start.block.first)
+
+    def _restore(self, records: Iterator[Record], start: Place) -> int:
+        """Take over the keyframe that stands there; return of how many records it is, 0 where it cannot be read."""
         assembly = Assembly()
-        for record in records:
+        for number, record in enumerate(records, 1):
             if record.kind == DAMAGE:
-                return False
+                return 0
             if record.kind not in (KEYFRAME, KEYFRAME_PART):
                 raise TapeError(f"{self.tape.segments[start.segment].path}: the index points at something that is no keyframe")
             if _restored(self.session, assembly, record):
                 self.session.last = record.time
-                return True
-        return False
+                return number
+        return 0
 
     def _is_joined(self, joint: Assembly, record: Record) -> bool:
         """Hold the keyframe that a segment begins with against the books as they are; return whether it is whole by now."""
