@@ -63,4 +63,5 @@ def option_ticker(**fields: Any) -> dict[str, Any]:
     models = {"bid_iv": 58.39, "ask_iv": 66.9, "mark_iv": 63.21, "underlying_price": 9440.73, "underlying_index": "BTC-25DEC26"}
     greeks = {"delta": 0.62959, "gamma": 0.00058, "vega": 3.88497, "theta": -28.34113, "rho": 0.66242}
     said = {"last_price": 0.038, "mark_price": 0.03847784, "index_price": 9434.36, "open_interest": 533.2, "greeks": greeks}
+    said["stats"] = {"volume": 13.4}
     return {"timestamp": MS, "instrument_name": OPTION, "state": "open"} | prices | models | said | fields

@@ -7,10 +7,11 @@ import pytest
 
 from feedtape.book.rules import Chained, Contiguous
 from feedtape.errors import BadFrame, UsageError
+from feedtape.model.channels import CHANNELS
 from feedtape.model.instruments import Instrument
 from feedtape.model.targets import Target
 from feedtape.venues import registry
-from feedtape.venues.contract import CHANNELS, Request, path_of
+from feedtape.venues.contract import Request, path_of
 from venues.binance_frames import COINM, FUTURES, SPOT, SYMBOLS, USDM, VENUES
 
 each = pytest.mark.parametrize("venue", VENUES)

@@ -11,6 +11,7 @@ import pytest
 
 from feedtape.book.rules import Chained
 from feedtape.errors import BadFrame, UsageError
+from feedtape.model.channels import CHANNELS
 from feedtape.model.events import (
     Acknowledged,
     BookDelta,
@@ -25,7 +26,7 @@ from feedtape.model.events import (
 from feedtape.model.instruments import Instrument
 from feedtape.model.targets import Target
 from feedtape.venues.binance_options import BinanceOptions, BinanceOptionsV1
-from feedtape.venues.contract import CHANNELS, Request, Venue
+from feedtape.venues.contract import Request, Venue
 from golden import Normal, compared
 
 RECV = 1_790_161_478_000_000_000
@@ -124,6 +125,7 @@ def test_the_model_speaks_of_all_options_at_once() -> None:
     assert isinstance(second, OptionSummary) and second.target == "binance-options:BTC-261225-2.05-P"
     assert (second.option, second.strike, second.expiry) == ("put", "2.05", END)
     assert (second.bid, second.bid_size, second.bid_iv, second.ask, second.ask_size, second.ask_iv) == (None,) * 6
+    assert second.none == ("bid", "bid_size", "bid_iv", "ask", "ask_size", "ask_iv")
     assert read(combined("btcusdt@optionMarkPrice", [])) == []
 
 
@@ -147,9 +149,9 @@ def test_open_interest_by_either_name() -> None:
 
 
 def test_tickers_tell_the_last_price_and_indexes_have_no_target() -> None:
-    ticker = {"e": "24hrTicker", "E": MS, "s": NAME, "c": "200.0000", "p": "0"}
-    assert read(on("optionTicker", ticker)) == [OptionSummary(TARGET, RECV, NS, last="200.0000")]
-    assert read(on("optionTicker", ticker | {"c": "0.0"})) == [OptionSummary(TARGET, RECV, NS)]
+    ticker = {"e": "24hrTicker", "E": MS, "s": NAME, "c": "200.0000", "p": "0", "v": "3.50"}
+    assert read(on("optionTicker", ticker)) == [OptionSummary(TARGET, RECV, NS, last="200.0000", volume="3.50")]
+    assert read(on("optionTicker", ticker | {"c": "0.0"})) == [OptionSummary(TARGET, RECV, NS, volume="3.50")]
     index = [{"e": "indexPrice", "E": MS, "s": "BTCUSDT", "p": "99102.3"}]
     assert read(combined("!index@arr", index)) == [Unread("", RECV, None, "indexPrice")]
 

@@ -42,7 +42,7 @@ def told(run: Lived) -> Counter[str]:
 
 @cache  # most of a run is waiting, and so all are at the same time
 def runs() -> list[Lived]:
-    stale, channels = ["stale-snapshot=0.7"], ("book", "trades", "quotes", "options")
+    stale, channels = ["stale-snapshot=0.9"], ("book", "trades", "quotes", "options")
     return gathered(
         live(VENUE, [CALL, PUT, ETHER], channels=channels, seconds=2.0, silence_s=5),
         live(VENUE, [f"{CALL}@depth20@100ms"], channels=("book",), silence_s=5),

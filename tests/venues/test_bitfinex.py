@@ -10,6 +10,7 @@ import pytest
 
 from feedtape.book.rules import RECONNECT, AlternatingCrc
 from feedtape.errors import BadFrame, UsageError
+from feedtape.model.channels import CHANNELS
 from feedtape.model.events import (
     Acknowledged,
     BookChecksum,
@@ -31,7 +32,7 @@ from feedtape.model.instruments import Instrument
 from feedtape.model.spelling import unified
 from feedtape.model.targets import Target
 from feedtape.venues.bitfinex import Bitfinex
-from feedtape.venues.contract import CHANNELS, Request
+from feedtape.venues.contract import Request
 
 RECV = 1_780_000_000_000_000_000
 MS = 1_779_999_999_950

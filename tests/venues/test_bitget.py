@@ -9,6 +9,7 @@ import pytest
 
 from feedtape.book.rules import Chained
 from feedtape.errors import BadFrame, UsageError
+from feedtape.model.channels import CHANNELS
 from feedtape.model.events import (
     Acknowledged,
     BookDelta,
@@ -33,7 +34,7 @@ from feedtape.venues.bitget import (
     BitgetV1,
     BitgetV2,
 )
-from feedtape.venues.contract import CHANNELS, Request, Venue
+from feedtape.venues.contract import Request, Venue
 
 RECV = 1_789_456_511_969_000_000
 MS = 1_789_456_510_736

@@ -9,6 +9,7 @@ import pytest
 
 from feedtape.book.keeper import State
 from feedtape.errors import BadFrame, UsageError
+from feedtape.model.channels import CHANNELS
 from feedtape.model.events import (
     Acknowledged,
     BookDelta,
@@ -29,7 +30,7 @@ from feedtape.model.records import OPEN, RECV, Record, note
 from feedtape.model.targets import Target
 from feedtape.session import Session
 from feedtape.venues.bitmex import Bitmex
-from feedtape.venues.contract import CHANNELS, Request
+from feedtape.venues.contract import Request
 
 RECV_NS = 1_727_000_000_000_000_000
 VENUE = Bitmex()

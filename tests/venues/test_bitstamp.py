@@ -10,6 +10,7 @@ import pytest
 from feedtape.book.keeper import BookKeeper, State
 from feedtape.book.rules import Ordered
 from feedtape.errors import BadFrame, UsageError
+from feedtape.model.channels import CHANNELS
 from feedtape.model.events import (
     Acknowledged,
     BookDelta,
@@ -26,7 +27,7 @@ from feedtape.model.events import (
 from feedtape.model.instruments import Instrument
 from feedtape.model.targets import Target
 from feedtape.venues.bitstamp import Bitstamp
-from feedtape.venues.contract import CHANNELS, Request
+from feedtape.venues.contract import Request
 
 RECV = 1_780_000_000_000_000_000
 MICROS = 1_779_999_999_950_123

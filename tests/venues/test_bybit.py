@@ -198,6 +198,7 @@ def option_ticker(**fields: Any) -> dict[str, Any]:
         "markPriceIv": "0.4896",
         "underlyingPrice": "16815.1",
         "openInterest": "49.85",
+        "volume24h": "0.5",
         "delta": "0.047831",
         "gamma": "0.00021453",
         "vega": "0.81351067",
@@ -231,6 +232,7 @@ def test_an_options_ticker() -> None:
             gamma="0.00021453",
             vega="0.81351067",
             theta="-19.9115368",
+            volume="0.5",
         )
     ]
 
@@ -239,7 +241,7 @@ def test_zeros_of_an_option_that_nobody_bids_for_are_no_prices() -> None:
     [event] = decoded(OPTION, option_ticker(bidPrice="0", bidSize="0", bidIv="0", lastPrice="0", openInterest="0"))
     assert isinstance(event, OptionSummary)
     assert (event.bid, event.bid_size, event.bid_iv, event.last) == (None, None, None, None)
-    assert (event.ask, event.open_interest) == ("10", "0")
+    assert (event.ask, event.open_interest) == ("10", "0") and event.none == ("bid", "bid_size", "bid_iv")
 
 
 @pytest.mark.parametrize(

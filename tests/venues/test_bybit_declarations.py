@@ -7,10 +7,11 @@ import pytest
 
 from feedtape.book.rules import Contiguous
 from feedtape.errors import BadFrame, UsageError
+from feedtape.model.channels import CHANNELS
 from feedtape.model.instruments import Instrument
 from feedtape.model.targets import Target
 from feedtape.venues.bybit import BybitInverse, BybitLinear, BybitOption, BybitSpot
-from feedtape.venues.contract import CHANNELS, Ask, Request, Stream, Venue
+from feedtape.venues.contract import Ask, Request, Stream, Venue
 
 SPOT, LINEAR, INVERSE, OPTION = BybitSpot(), BybitLinear(), BybitInverse(), BybitOption()
 VENUES: tuple[Venue, ...] = (SPOT, LINEAR, INVERSE, OPTION)

@@ -7,6 +7,7 @@ import orjson
 import pytest
 
 from feedtape.errors import BadFrame, UsageError
+from feedtape.model.channels import CHANNELS
 from feedtape.model.events import (
     Acknowledged,
     BookDelta,
@@ -24,7 +25,7 @@ from feedtape.model.instruments import Instrument
 from feedtape.model.spelling import unified
 from feedtape.model.targets import Target
 from feedtape.venues.coinbase import Coinbase
-from feedtape.venues.contract import CHANNELS, Request
+from feedtape.venues.contract import Request
 
 RECV = 1_786_788_000_250_000_000
 SENT = "2026-08-15T10:00:00.123456789Z"

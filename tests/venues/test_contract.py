@@ -9,9 +9,10 @@ import pytest
 from bare_venue import Bare
 from feedtape.book.rules import RECONNECT, RESUBSCRIBE, WAIT
 from feedtape.errors import UsageError
+from feedtape.model.channels import CHANNELS
 from feedtape.model.targets import Target
 from feedtape.venues import registry
-from feedtape.venues.contract import CHANNELS, Limits, Rate, Request, Stream
+from feedtape.venues.contract import Limits, Rate, Request, Stream
 
 each = pytest.mark.parametrize("name", registry.names())
 each_open = pytest.mark.parametrize("name", [name for name in registry.names() if not registry.venue(name).closed])

@@ -168,9 +168,16 @@ def test_what_a_ticker_does_not_say_is_not_said() -> None:
 
 def test_an_options_ticker_has_volatilities_as_fractions_and_terms_by_its_name() -> None:
     event = one(notice(f"ticker.{OPTION}.100ms", option_ticker()))
-    prices = {"bid": "0.0365", "bid_size": "15.4", "ask": "0.04", "ask_size": "4.8", "last": "0.038", "mark": "0.03847784"}
-    models = {"bid_iv": "0.5839", "ask_iv": "0.669", "mark_iv": "0.6321", "underlying": "9440.73"}
-    greeks = {"delta": "0.62959", "gamma": "0.00058", "vega": "3.88497", "theta": "-28.34113", "rho": "0.66242"}
+    prices: dict[str, Any] = {
+        "bid": "0.0365",
+        "bid_size": "15.4",
+        "ask": "0.04",
+        "ask_size": "4.8",
+        "last": "0.038",
+        "mark": "0.03847784",
+    }
+    models: dict[str, Any] = {"bid_iv": "0.5839", "ask_iv": "0.669", "mark_iv": "0.6321", "underlying": "9440.73"}
+    greeks: dict[str, Any] = {"delta": "0.62959", "gamma": "0.00058", "vega": "3.88497", "theta": "-28.34113", "rho": "0.66242"}
     assert event == OptionSummary(
         f"deribit:{OPTION}",
         RECV_NS,
@@ -180,6 +187,7 @@ def test_an_options_ticker_has_volatilities_as_fractions_and_terms_by_its_name()
         expiry=1_798_185_600_000_000_000,  # 2026-12-25T08:00:00Z
         underlying_name="BTC-25DEC26",
         open_interest="533.2",
+        volume="13.4",
         **prices,
         **models,
         **greeks,
@@ -191,6 +199,7 @@ def test_an_option_without_orders_has_neither_prices_nor_volatilities() -> None:
     event = one(notice(f"ticker.{OPTION}.raw", option_ticker(**nothing)))
     assert isinstance(event, OptionSummary)
     assert (event.bid, event.bid_size, event.bid_iv, event.last, event.ask_iv) == (None, None, None, None, "5.00")
+    assert event.none == ("bid", "bid_size", "bid_iv") and event.as_json()["none"] == event.none
 
 
 @pytest.mark.parametrize(

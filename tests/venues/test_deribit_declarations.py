@@ -7,10 +7,11 @@ import pytest
 
 from feedtape.book.rules import Chained
 from feedtape.errors import BadFrame, UsageError
+from feedtape.model.channels import CHANNELS
 from feedtape.model.instruments import Instrument
 from feedtape.model.spelling import unified
 from feedtape.model.targets import Target
-from feedtape.venues.contract import CHANNELS, Request
+from feedtape.venues.contract import Request
 from venues.deribit_frames import COMBO, OPTION, PERPETUAL, VENUE
 
 

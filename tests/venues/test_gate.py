@@ -7,6 +7,7 @@ import pytest
 
 from feedtape.book.rules import Contiguous
 from feedtape.errors import BadFrame, UsageError
+from feedtape.model.channels import CHANNELS
 from feedtape.model.events import (
     Acknowledged,
     BookDelta,
@@ -23,7 +24,7 @@ from feedtape.model.events import (
 )
 from feedtape.model.instruments import Instrument
 from feedtape.model.targets import Target
-from feedtape.venues.contract import CHANNELS, Request
+from feedtape.venues.contract import Request
 from feedtape.venues.gate import Gate, GateFutures
 from feedtape.venues.gate_market import GateMarket
 from feedtape.venues.gate_v3 import GateV3

@@ -55,7 +55,7 @@ def runs() -> list[Lived]:
         live(SPOT, updates, limits=True, lanes=2, silence_s=5),
         live(SPOT, updates, channels=("book",), faults=["drop=0.1"], seconds=1.5, calm_s=0.5, silence_s=5),
         # By this seed the first snapshot is stale, and the second one not.
-        live(FUTURES, updates, channels=("book",), faults=["stale-snapshot=0.7"], seconds=1.5, calm_s=0.5, silence_s=5, seed=1),
+        live(FUTURES, updates, channels=("book",), faults=["stale-snapshot=0.95"], seconds=1.5, calm_s=0.5, silence_s=5, seed=1),
         live(FUTURES, both, faults=["refuse=ETH_USDT"], seconds=1.5, calm_s=0.1, silence_s=5),
     )
 

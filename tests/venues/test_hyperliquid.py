@@ -8,6 +8,7 @@ import orjson
 import pytest
 
 from feedtape.errors import BadFrame, UsageError
+from feedtape.model.channels import CHANNELS
 from feedtape.model.events import (
     Acknowledged,
     BookSnapshot,
@@ -23,7 +24,7 @@ from feedtape.model.events import (
 from feedtape.model.instruments import Instrument
 from feedtape.model.spelling import unified
 from feedtape.model.targets import Target
-from feedtape.venues.contract import CHANNELS, Conversation, Request
+from feedtape.venues.contract import Conversation, Request
 from feedtape.venues.hyperliquid import Hyperliquid
 from golden import compared
 

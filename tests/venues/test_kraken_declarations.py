@@ -9,9 +9,10 @@ import pytest
 
 from feedtape.book.rules import Contiguous, DigitsCrc
 from feedtape.errors import BadFrame, UsageError
+from feedtape.model.channels import CHANNELS
 from feedtape.model.instruments import Instrument
 from feedtape.model.targets import Target
-from feedtape.venues.contract import CHANNELS, Request, Venue
+from feedtape.venues.contract import Request, Venue
 from feedtape.venues.kraken import Kraken
 from feedtape.venues.kraken_futures import KrakenFutures
 from feedtape.venues.kraken_v1 import KrakenV1

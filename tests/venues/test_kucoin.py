@@ -7,6 +7,7 @@ import pytest
 
 from feedtape.book.rules import Contiguous
 from feedtape.errors import BadFrame, UsageError
+from feedtape.model.channels import CHANNELS
 from feedtape.model.events import (
     Acknowledged,
     BookDelta,
@@ -22,7 +23,7 @@ from feedtape.model.events import (
 )
 from feedtape.model.instruments import Instrument
 from feedtape.model.targets import Target
-from feedtape.venues.contract import CHANNELS, Request, Venue
+from feedtape.venues.contract import Request, Venue
 from feedtape.venues.kucoin import KuCoin, KuCoinFutures
 from feedtape.venues.kucoin_classic import KuCoinClassic, KuCoinFuturesClassic
 from feedtape.venues.kucoin_market import KuCoinMarket

@@ -221,12 +221,14 @@ def test_funding_open_interest_and_last_price() -> None:
         Derivative(f"okx:{SWAP}", RECV, NS, open_interest="4229.01")
     ]
     ticker = {"instId": SWAP, "last": "9999.99", "lastSz": "1", "ts": str(MS)}
-    ticker |= {"askPx": "10000", "askSz": "11", "bidPx": "", "bidSz": "0"}
+    ticker |= {"askPx": "10000", "askSz": "11", "bidPx": "", "bidSz": "0", "vol24h": "82"}
     assert read(frame("tickers", ticker)) == [Derivative(f"okx:{SWAP}", RECV, NS, last="9999.99")]
     spot = read(frame("tickers", ticker | {"instId": "BTC-USDT"}, symbol="BTC-USDT"))
     assert spot == [Unread("okx:BTC-USDT", RECV, None, "tickers")]
     assert read(frame("tickers", ticker | {"instId": CALL}, symbol=CALL)) == [
-        OptionSummary(f"okx:{CALL}", RECV, NS, *TERMS, ask="10000", ask_size="11", last="9999.99")
+        OptionSummary(
+            f"okx:{CALL}", RECV, NS, *TERMS, ask="10000", ask_size="11", last="9999.99", volume="82", none=("bid", "bid_size")
+        )
     ]
 
 
@@ -263,6 +265,7 @@ def test_options_have_terms_by_their_name_and_what_a_model_says() -> None:
         gamma="4.3187802379",
         vega="0.0010549466",
         theta="-0.0008715828",
+        none=("bid_iv",),
     )
     [strange] = read(
         frame("opt-summary", SUMMARY | {"instId": "BTC-USD-269999-1-C", "delta": "-∞", "vega": ""}, symbol="BTC-USD")

@@ -8,9 +8,10 @@ import orjson
 import pytest
 
 from feedtape.errors import BadFrame, UsageError
+from feedtape.model.channels import CHANNELS
 from feedtape.model.instruments import Instrument
 from feedtape.model.targets import Target
-from feedtape.venues.contract import CHANNELS, Request
+from feedtape.venues.contract import Request
 from feedtape.venues.okx import Okx, Okx3, Okx2021
 
 OKX = Okx()
@@ -39,7 +40,7 @@ def test_each_kind_of_instrument_has_its_streams() -> None:
     assert names(CALL) == [
         *(f"{channel}:{CALL}" for channel in ("books", "trades", "bbo-tbt")),
         "liquidation-orders:OPTION",
-        *(f"{channel}:{CALL}" for channel in ("mark-price", "open-interest")),
+        *(f"{channel}:{CALL}" for channel in ("mark-price", "open-interest", "tickers")),
         "opt-summary:BTC-USD_UM",
     ]
 

@@ -145,11 +145,12 @@ class Liquidation(Event, frozen=True, gc=False):
     id: str | None = None
 
 
-class OptionSummary(Event, frozen=True, gc=False):
+class OptionSummary(Event, frozen=True, gc=False, omit_defaults=True):
     """What a venue says of an option: its terms, prices, implied volatilities as fractions of one (0.65 is 65 %), greeks.
 
     `option` is `call` or `put`, `expiry` ns since 1970, `underlying` the price of what the option is on, by the venue's word
-    `underlying_name`.
+    `underlying_name`. `volume` is of the last 24 hours, in the unit of sizes: coins on Deribit and Bybit, contracts on OKX and
+    Binance. A message may tell some of them; `none` names those of which it says that there is none now, such as a bid.
     """
 
     option: str | None = None
@@ -172,6 +173,8 @@ class OptionSummary(Event, frozen=True, gc=False):
     vega: str | None = None
     theta: str | None = None
     rho: str | None = None
+    volume: str | None = None
+    none: tuple[str, ...] = ()
 
 
 class Numbered(Event, frozen=True, gc=False):

@@ -9,17 +9,17 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any
 
 import orjson
 
 from feedtape.errors import UsageError
 
+from . import options
 from .binance import Binance, BinanceSession
 from .binance_payloads import Universe
 from .dialect import Answer, Desk, Rules, Stream
-from .instrument import Instrument, milli_price, sides
+from .instrument import Instrument, sides
 from .listing import Listing
 from .market import Shape, Step
 
@@ -115,9 +115,8 @@ def _option(symbol: str) -> Instrument:
     if match is None:
         raise UsageError(f"the venue could not list a symbol {symbol!r}", hint="write it like BTC-261225-100000-C")
     base = match[1]
-    milli = milli_price(base)
-    # A fiftieth of what it is on, in ticks of a tenth.
-    mid = max(300, milli * 10 // 50_000)
+    # In ticks of a tenth.
+    mid = options.ticks(options.model(symbol).price, 1)
     shape = Shape(mid, max(1, mid // 3000), 300, levels=60, id_stride=40, first_id=121_508_743, first_trade_id=200)
     return Instrument(symbol, f"{base}USDT", base, "USDT", 1, 3, 2, 4, shape, match[4])
 
@@ -181,16 +180,15 @@ def _mark(listing: Listing, now: int) -> Object:
     """What the model says of an option; no bid has no volatility, which -1 stands for."""
     fact, market = listing.instrument, listing.market
     bid, ask = market.bids.best, market.asks.best
-    middle = f"{Decimal(bid + ask).scaleb(-fact.tick_digits) / 2:.3f}"
     # Every third message is one of an option that nobody bids for.
     has_bid = listing.steps // 10 % 3 > 0
-    index = f"{Decimal(milli_price(fact.base)).scaleb(-3):.8f}"
-    told: Object = {"s": fact.symbol, "mp": middle, "E": now, "e": "markPrice", "i": index}
+    model = options.model(fact.symbol, listing.steps)
+    told: Object = {"s": fact.symbol, "mp": f"{model.price:.3f}", "E": now, "e": "markPrice", "i": f"{model.forward:.8f}"}
     told |= {"P": "0.000", "bo": fact.price(bid) if has_bid else "0.000", "ao": fact.price(ask)}
     told |= {"bq": fact.size(market.bids.sizes[bid]) if has_bid else "0.0000", "aq": fact.size(market.asks.sizes[ask])}
-    told |= {"b": "0.34500957" if has_bid else "-1.0", "a": "0.34908772", "hl": "9455.000", "ll": "5.000", "vo": "0.349"}
-    delta = "0.48723426" if fact.contract_type == "C" else "-0.51276574"
-    return told | {"rf": "0.0558", "d": delta, "t": "-27.33432684", "g": "0.00018682", "v": "24.52223767"}
+    told |= {"b": f"{model.bid_iv:.8f}" if has_bid else "-1.0", "a": f"{model.ask_iv:.8f}", "vo": f"{model.iv:.8f}"}
+    told |= {"hl": "9455.000", "ll": "5.000", "rf": "0.0", "d": f"{model.delta:.8f}", "t": f"{model.theta:.8f}"}
+    return told | {"g": f"{model.gamma:.8f}", "v": f"{model.vega:.8f}"}
 
 
 def _interest(listing: Listing, now: int) -> Object:

@@ -15,6 +15,7 @@ from urllib.parse import quote, unquote
 
 import orjson
 
+from . import options
 from .bybit_symbols import Category, coin_of, listed, made_up
 from .dialect import Answer, Desk, Dialect, Rules, Session, Stream
 from .history import BookState, Levels
@@ -259,11 +260,14 @@ class Bybit(Dialect):
     def _option(self, listing: Listing) -> Object:
         fact, market = listing.instrument, listing.market
         [(bid, bid_size)], [(ask, ask_size)] = market.bids.top(1), market.asks.top(1)
-        told: Object = {"bidPrice": fact.price(bid), "bidSize": fact.size(bid_size), "bidIv": "0.53"}
-        told |= {"askPrice": fact.price(ask), "askSize": fact.size(ask_size), "askIv": "0.57"}
-        told |= {"markPrice": fact.price(bid), "markPriceIv": "0.55", "indexPrice": "61234.56", "underlyingPrice": "61240.1"}
-        told |= {"openInterest": fact.size(listing.open_interest), "predictedDeliveryPrice": "0", "change24h": "-0.1"}
-        return told | {"delta": "0.52", "gamma": "0.0000214", "vega": "60.81351067", "theta": "-55.9115368"}
+        model = options.model(fact.symbol, listing.steps)
+        told: Object = {"bidPrice": fact.price(bid), "bidSize": fact.size(bid_size), "bidIv": f"{model.bid_iv:.4f}"}
+        told |= {"askPrice": fact.price(ask), "askSize": fact.size(ask_size), "askIv": f"{model.ask_iv:.4f}"}
+        told |= {"markPrice": f"{model.price:.8f}", "markPriceIv": f"{model.iv:.4f}"}
+        told |= {"indexPrice": f"{model.forward:.2f}", "underlyingPrice": f"{model.forward:.2f}"}
+        told |= {"volume24h": fact.size(listing.stats.volume), "openInterest": fact.size(listing.open_interest)}
+        told |= {"predictedDeliveryPrice": "0", "change24h": "-0.1"}
+        return told | {name: f"{getattr(model, name):.8f}" for name in ("delta", "gamma", "vega", "theta")}
 
     def wrap(self, session: Session, stream: Stream, payload: bytes) -> bytes:
         return payload

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from feedtape.errors import UsageError
 
+from . import options
 from .instrument import Instrument, milli_price
 from .market import Shape
 
@@ -42,7 +43,7 @@ def made_up(category: Category, symbol: str) -> Instrument:
     milli = milli_price(base)
     if category == "option":
         digits = 0 if milli >= 10_000_000 else 1
-        shape = Shape(max(400, milli * int(10**digits) // 20_000), 1, 300, levels=120, id_stride=5, first_id=3_032_585_156)
+        shape = Shape(options.ticks(options.model(symbol).price, digits), 1, 300, levels=120, id_stride=5, first_id=3_032_585_156)
         return Instrument(symbol, base, base, match[5] or "USDC", digits, digits, 2, 2, shape, "Option")
     digits = 2 if milli >= 10_000_000 else 4
     ticks = milli * int(10**digits) // 1000

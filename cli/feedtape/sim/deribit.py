@@ -19,6 +19,7 @@ import orjson
 
 from feedtape.errors import UsageError
 
+from . import options
 from .dialect import Answer, Desk, Dialect, Rules, Session, Stream
 from .history import BookState, Levels
 from .instrument import Instrument, milli_price
@@ -79,7 +80,10 @@ class Deribit(Dialect):
         base, quote = match["base"], match["quote"] or "USD"
         milli = milli_price(base)
         if match["strike"]:
-            tick_digits, lot_digits, ticks, lots, depth = 4, 1, 600, 60, 40
+            model = options.model(match.string)
+            # Priced in the coin, as its inverse options are.
+            tick_digits, lot_digits, lots, depth = 4, 1, 60, 40
+            ticks = options.ticks(model.price / model.forward, tick_digits)
         else:
             tick_digits = 1 if milli >= 10_000_000 else 2 if milli >= 100_000 else 4
             ticks = milli * 10**tick_digits // 1000 // (50 if match["combo"] else 1)
@@ -366,9 +370,7 @@ def _ticker(stream: Stream, listing: Listing, now_ns: int) -> Object:
     if kind != "spot":
         told["open_interest"] = _float(fact.size(listing.open_interest))
     if kind == "option":
-        told |= {"bid_iv": 53.1, "ask_iv": 57.25, "mark_iv": 55.02, "underlying_price": 61000.5, "interest_rate": 0.0}
-        greeks = {"delta": 0.52143, "gamma": 0.00001, "vega": 60.12345, "theta": -55.2, "rho": 12.5}
-        return told | {"underlying_index": fact.symbol.rsplit("-", 2)[0], "greeks": greeks}
+        return told | _option(fact, listing)
     if fact.contract_type == "PERPETUAL":
         told |= {
             "current_funding": _float("0.0001423"),
@@ -376,6 +378,16 @@ def _ticker(stream: Stream, listing: Listing, now_ns: int) -> Object:
             "interest_value": 0.0028213400122472977,
         }
     return told
+
+
+def _option(fact: Instrument, listing: Listing) -> Object:
+    model = options.model(fact.symbol, listing.steps)
+    told: Object = {"bid_iv": round(100 * model.bid_iv, 2), "ask_iv": round(100 * model.ask_iv, 2)}
+    told |= {"mark_iv": round(100 * model.iv, 2), "mark_price": round(model.price / model.forward, 4)}
+    told |= {"underlying_price": round(model.forward, 2), "underlying_index": fact.symbol.rsplit("-", 2)[0], "interest_rate": 0.0}
+    told["stats"] = {"high": None, "low": None, "volume": _float(fact.size(listing.stats.volume)), "price_change": None}
+    greeks = {name: round(getattr(model, name), 5) for name in ("delta", "vega", "theta", "rho")}
+    return told | {"greeks": greeks | {"gamma": round(model.gamma, 8)}}
 
 
 def _end_ms(fact: Instrument) -> int:

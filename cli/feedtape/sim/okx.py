@@ -13,6 +13,7 @@ from typing import Any
 
 import orjson
 
+from . import options
 from .dialect import Answer, Desk, Dialect, Rules, Session, Stream
 from .history import Levels
 from .instrument import Instrument
@@ -210,8 +211,11 @@ class Okx(Dialect):
         return [[told | {"vol24h": fact.size(stats.volume), "volCcy24h": "0", "ts": now}]]
 
     def _mark_price(self, stream: Stream, listing: Listing, step: Step, now: str) -> list[list[Object]]:
-        fact = listing.instrument
-        return [[{"instType": kind_of(fact.symbol), "instId": fact.symbol, "markPx": _mid(listing), "ts": now}]]
+        symbol, price = listing.instrument.symbol, _mid(listing)
+        if kind_of(symbol) == "OPTION":
+            model = options.model(symbol, listing.steps)
+            price = f"{model.price / model.forward:.10f}"
+        return [[{"instType": kind_of(symbol), "instId": symbol, "markPx": price, "ts": now}]]
 
     def _index_tickers(self, stream: Stream, listing: Listing, step: Step, now: str) -> list[list[Object]]:
         return [[{"instId": listing.instrument.pair, "idxPx": _mid(listing), "ts": now}]]
@@ -241,9 +245,14 @@ class Okx(Dialect):
         fact = listing.instrument
         if kind_of(fact.symbol) != "OPTION":
             return []
-        told = {"instType": "OPTION", "instId": fact.symbol, "uly": fact.pair, "delta": "0.52", "gamma": "1.4", "vega": "0.001"}
-        told |= {"theta": "-0.002", "deltaBS": "0.51", "gammaBS": "0.0001", "vegaBS": "60.1", "thetaBS": "-55.2", "lever": "12.1"}
-        told |= {"markVol": "0.55", "bidVol": "0.53", "askVol": "0.57", "realVol": "", "volLv": "0.5", "fwdPx": "61000.5"}
+        model = options.model(fact.symbol, listing.steps)
+        told = {"instType": "OPTION", "instId": fact.symbol, "uly": fact.pair, "lever": "12.1", "realVol": "", "volLv": "0.5"}
+        # What is adjusted for the price counts in the coin.
+        told |= {"delta": f"{model.delta - model.price / model.forward:.10f}", "gamma": f"{model.gamma * model.forward:.10f}"}
+        told |= {"vega": f"{model.vega / model.forward:.10f}", "theta": f"{model.theta / model.forward:.10f}"}
+        told |= {f"{name}BS": f"{getattr(model, name):.10f}" for name in ("delta", "gamma", "vega", "theta")}
+        told |= {"markVol": f"{model.iv:.10f}", "bidVol": f"{model.bid_iv:.10f}", "askVol": f"{model.ask_iv:.10f}"}
+        told["fwdPx"] = f"{model.forward:.10f}"
         return [[told | {"ts": now}]]
 
     def wrap(self, session: Session, stream: Stream, payload: bytes) -> bytes:

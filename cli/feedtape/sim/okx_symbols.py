@@ -8,6 +8,7 @@ from typing import Any
 
 from feedtape.errors import UsageError
 
+from . import options
 from .instrument import Instrument, milli_price
 from .market import Shape
 
@@ -43,7 +44,10 @@ def made_up(symbol: str) -> Instrument:
     milli = milli_price(base)
     option = match[6] is not None
     tick_digits = 4 if option else 1 if milli >= 10_000_000 else 2 if milli >= 100_000 else 4
-    ticks = 600 if option else milli * 10**tick_digits // 1000
+    ticks = milli * 10**tick_digits // 1000
+    if option:
+        model = options.model(symbol.upper())
+        ticks = options.ticks(model.price / model.forward, tick_digits)
     lot_digits = 8 if match[3] is None else 2 if match[3] == "SWAP" and quote != "USD" else 0
     lots = max(5, 12_000_000 * int(10**lot_digits) // milli) if match[3] is None else 300
     shape = Shape(

@@ -15,7 +15,7 @@ import orjson
 
 from feedtape.errors import FeedtapeError
 
-COMMAND = (sys.executable, "-m", "feedtape", "sim")
+COMMAND = (sys.executable, "-m", "feedtape", "--no-config", "sim")
 
 _START_WITHIN_S = 20.0
 _END_WITHIN_S = 5.0

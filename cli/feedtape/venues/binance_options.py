@@ -14,7 +14,7 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import msgspec
 
@@ -26,7 +26,7 @@ from feedtape.model.instruments import Instrument
 from feedtape.model.targets import Target
 from feedtape.venues.binance import BinanceFamily, Filter, Id, Reader, Route, Shape, Time, decoder_of, elsewhere, time_ns
 from feedtape.venues.contract import Heartbeat, Limits, Page, Rate, Request, Stream, named
-from feedtape.venues.reading import best, number, number_or_none, positive, reading, side
+from feedtape.venues.reading import best, none_of, number, number_or_none, positive, reading, side
 
 _NAME = re.compile(r"([^-@]+)-(\d{6})-(\d+(?:\.\d+)?)-([CP])", re.ASCII)
 _DEPTH = re.compile(r"depth(5|10|20)?@(100|500)ms", re.ASCII)
@@ -88,6 +88,8 @@ class _Model(Shape):
     """The price of what the option is on; the former API told it elsewhere."""
     c: str | None = None
     """The last price; the former API told it here."""
+    V: str | None = None
+    """Contracts traded in a day, likewise."""
 
 
 class _Interest(Shape):
@@ -100,6 +102,7 @@ class _Ticker(Shape):
     s: str
     E: Time
     c: str
+    v: str | None = None
 
 
 class _TradeV1(Shape):
@@ -230,6 +233,14 @@ class _Options(BinanceFamily):
     def _summary(self, data: _Model, recv: int, underlying: str) -> Event:
         bid, bid_size = best(data.bo, data.bq)
         ask, ask_size = best(data.ao, data.aq)
+        sides: dict[str, Any] = {
+            "bid": bid,
+            "bid_size": bid_size,
+            "bid_iv": _volatility(data.b),
+            "ask": ask,
+            "ask_size": ask_size,
+            "ask_iv": _volatility(data.a),
+        }
         terms = _terms(named(data.s))
         return OptionSummary(
             f"{self.name}:{data.s}",
@@ -238,12 +249,6 @@ class _Options(BinanceFamily):
             option=terms and terms.option,
             strike=terms and terms.strike,
             expiry=terms and terms.expiry,
-            bid=bid,
-            bid_size=bid_size,
-            bid_iv=_volatility(data.b),
-            ask=ask,
-            ask_size=ask_size,
-            ask_iv=_volatility(data.a),
             last=_last(data.c),
             mark=number(data.mp),
             mark_iv=_volatility(data.vo),
@@ -253,6 +258,9 @@ class _Options(BinanceFamily):
             gamma=number(data.g),
             vega=number(data.v),
             theta=number(data.t),
+            volume=number_or_none(data.V),
+            none=none_of(sides),
+            **sides,
         )
 
     def _interests(self, data: list[_Interest], recv: int, target: str, symbol: str, channel: str) -> Sequence[Event]:
@@ -263,7 +271,7 @@ class _Options(BinanceFamily):
         return (OptionSummary(target, recv, time_ns(data.E), open_interest=number(data.o)),)
 
     def _last_price(self, data: _Ticker, recv: int, target: str, symbol: str, channel: str) -> Sequence[Event]:
-        return (OptionSummary(target, recv, time_ns(data.E), last=_last(data.c)),)
+        return (OptionSummary(target, recv, time_ns(data.E), last=_last(data.c), volume=number_or_none(data.v)),)
 
     # -- declaring
 

@@ -27,7 +27,7 @@ from feedtape.model.events import (
     Unread,
 )
 from feedtape.venues.contract import Request, Venue, named
-from feedtape.venues.reading import best, ms, ms_or_none, number_or_none, positive, reading, side
+from feedtape.venues.reading import best, ms, ms_or_none, none_of, number_or_none, positive, reading, side
 
 LEVEL_1: Final = "orderbook.1"
 RESTARTED: Final = 1
@@ -99,6 +99,7 @@ class _OptionTicker(msgspec.Struct, gc=False):
     markPriceIv: _Text = None
     underlyingPrice: _Text = None
     openInterest: _Text = None
+    volume24h: _Text = None
     delta: _Text = None
     gamma: _Text = None
     vega: _Text = None
@@ -308,6 +309,14 @@ class V5(Venue):
         bid, bid_size = best(ticker.bidPrice, ticker.bidSize)
         ask, ask_size = best(ticker.askPrice, ticker.askSize)
         last = number_or_none(ticker.lastPrice)
+        sides: dict[str, Any] = {
+            "bid": bid,
+            "bid_size": bid_size,
+            "bid_iv": None if bid is None else number_or_none(ticker.bidIv),
+            "ask": ask,
+            "ask_size": ask_size,
+            "ask_iv": None if ask is None else number_or_none(ticker.askIv),
+        }
         named_terms = terms(symbol)
         summary = OptionSummary(
             self._target(symbol),
@@ -316,12 +325,6 @@ class V5(Venue):
             option=named_terms.option,
             strike=named_terms.strike,
             expiry=named_terms.expiry,
-            bid=bid,
-            bid_size=bid_size,
-            bid_iv=None if bid is None else number_or_none(ticker.bidIv),
-            ask=ask,
-            ask_size=ask_size,
-            ask_iv=None if ask is None else number_or_none(ticker.askIv),
             # Nothing trades at zero: an option that has never traded is told that way.
             last=None if last is None or ZERO[last] else last,
             mark=number_or_none(ticker.markPrice),
@@ -332,6 +335,9 @@ class V5(Venue):
             gamma=number_or_none(ticker.gamma),
             vega=number_or_none(ticker.vega),
             theta=number_or_none(ticker.theta),
+            volume=number_or_none(ticker.volume24h),
+            none=none_of(sides),
+            **sides,
         )
         return (summary,)
 

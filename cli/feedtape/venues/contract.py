@@ -22,9 +22,6 @@ DEEPEST = 400
 """Deepest nesting of JSON that is read. The parsers' own limits depend on how deep the caller's stack is, so that without
 this one a replay might read what the recorder refused."""
 
-CHANNELS = ("book", "trades", "quotes", "derivatives", "liquidations", "options")
-"""The channels that a user can ask for, by our names. `derivatives` are mark, index, funding and open interest; `options` what
-a venue's model says of an option."""
 _RARE = frozenset({"liquidations"})
 """Channels that may say nothing for hours."""
 

@@ -42,7 +42,7 @@ from feedtape.model.events import Heartbeat as SignOfLife
 from feedtape.model.instruments import Instrument
 from feedtape.model.targets import Target
 from feedtape.venues.contract import Ask, Heartbeat, Limits, Page, Rate, Request, Stream, Venue, named
-from feedtape.venues.reading import fact, levels, ms, number, number_or_none, positive, read_exact, reading, side
+from feedtape.venues.reading import fact, levels, ms, none_of, number, number_or_none, positive, read_exact, reading, side
 
 _GROUPED = re.compile(r"(?:none|[1-9][0-9]*)\.(?:1|10|20)\.(?:100ms|agg2)", re.ASCII)
 _OPTION = re.compile(r"[A-Z0-9_]+-([0-9]{1,2})([A-Z]{3})([0-9]{2})-([0-9]{1,12}(?:d[0-9]{1,12})?)-([CP])", re.ASCII)
@@ -267,7 +267,15 @@ class Deribit(Venue):
         ask, ask_size = _best(data["best_ask_price"], data["best_ask_amount"])
         # Zero stands for a volatility that there is not [P].
         bid_iv, ask_iv = _volatility(data.get("bid_iv")), _volatility(data.get("ask_iv"))
-        greeks = data.get("greeks") or {}
+        sides: dict[str, Any] = {
+            "bid": bid,
+            "bid_size": bid_size,
+            "bid_iv": None if bid_iv is None or ZERO[bid_iv] else bid_iv,
+            "ask": ask,
+            "ask_size": ask_size,
+            "ask_iv": None if ask_iv is None or ZERO[ask_iv] else ask_iv,
+        }
+        greeks, stats = data.get("greeks") or {}, data.get("stats") or {}
         return OptionSummary(
             target,
             recv,
@@ -275,18 +283,15 @@ class Deribit(Venue):
             option=terms.option,
             strike=terms.strike,
             expiry=terms.expiry,
-            bid=bid,
-            bid_size=bid_size,
-            bid_iv=None if bid_iv is None or ZERO[bid_iv] else bid_iv,
-            ask=ask,
-            ask_size=ask_size,
-            ask_iv=None if ask_iv is None or ZERO[ask_iv] else ask_iv,
             last=fact(data.get("last_price")),
             mark=fact(data.get("mark_price")),
             mark_iv=_volatility(data.get("mark_iv")),
             underlying=fact(data.get("underlying_price")),
             underlying_name=_text_or_none(data.get("underlying_index")) or "",
             open_interest=fact(data.get("open_interest")),
+            volume=fact(stats.get("volume")),
+            none=none_of(sides),
+            **sides,
             **{greek: fact(greeks.get(greek)) for greek in ("delta", "gamma", "vega", "theta", "rho")},
         )
 

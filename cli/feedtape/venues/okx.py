@@ -157,7 +157,7 @@ class Okx(Venue):
     def _of_contracts(self, symbol: str, channel: str) -> tuple[str, ...]:
         kind = kind_of(symbol)
         if channel == "options" and kind == OPTION:
-            return ("mark-price", "open-interest")
+            return ("mark-price", "open-interest", "tickers")
         if channel == "derivatives" and kind in (SWAP, FUTURES):
             has_funding = kind == SWAP or family_of(symbol).endswith(_WITH_FUNDING)
             return ("mark-price", "open-interest", "tickers", *(("funding-rate",) if has_funding else ()))

@@ -131,6 +131,7 @@ class Ticker(_Shape):
     askPx: str
     askSz: str
     ts: str
+    vol24h: str = ""
 
 
 class Summary(_Shape):

@@ -23,7 +23,7 @@ from feedtape.model.events import (
 from feedtape.venues.contract import named
 from feedtape.venues.okx_symbols import terms
 from feedtape.venues.okx_v5 import finite, volatility
-from feedtape.venues.reading import best, fact, iso, levels, positive, read_exact, side
+from feedtape.venues.reading import best, fact, iso, levels, none_of, positive, read_exact, side
 
 BOOKS: Final = ("depth", "depth_l2_tbt")
 _SNAPSHOT: Final = "partial"
@@ -105,17 +105,19 @@ def _summary(row: Any, target: str, recv: int) -> Sequence[Event]:
     bid, bid_size = best(row["best_bid"], row["best_bid_size"])
     ask, ask_size = best(row["best_ask"], row["best_ask_size"])
     last = fact(row["last"])
+    sides: dict[str, Any] = {
+        "bid": bid,
+        "bid_size": bid_size,
+        "bid_iv": volatility(row["bid_vol"]),
+        "ask": ask,
+        "ask_size": ask_size,
+        "ask_iv": volatility(row["ask_vol"]),
+    }
     summary = OptionSummary(
         target,
         recv,
         iso(row["timestamp"]),
         *terms(row["instrument_id"]),
-        bid=bid,
-        bid_size=bid_size,
-        bid_iv=volatility(row["bid_vol"]),
-        ask=ask,
-        ask_size=ask_size,
-        ask_iv=volatility(row["ask_vol"]),
         # Nothing trades at zero: an option that has not traded is told that way.
         last=None if last is None or ZERO[last] else last,
         mark=finite(row["mark_price"]),
@@ -126,6 +128,9 @@ def _summary(row: Any, target: str, recv: int) -> Sequence[Event]:
         gamma=finite(row["gamma"]),
         vega=finite(row["vega"]),
         theta=finite(row["theta"]),
+        volume=fact(row.get("volume_24h")),
+        none=none_of(sides),
+        **sides,
     )
     return (summary,)
 

@@ -39,7 +39,7 @@ from feedtape.venues.okx_frames import (
 )
 from feedtape.venues.okx_frames import Trade as Matched
 from feedtape.venues.okx_symbols import FUTURES, OPTION, SPOT, SWAP, index_of, kind_of, terms
-from feedtape.venues.reading import best, fact, ms, ms_or_none, positive, reading, side
+from feedtape.venues.reading import best, fact, ms, ms_or_none, none_of, positive, reading, side
 
 CHAINED: Final = ("books", "books50-l2-tbt", "books-l2-tbt", "books-rpi")
 """Book streams of changes; a row of `books-rpi` has the size for everybody in the third place, which is not read [D]."""
@@ -269,8 +269,9 @@ class Talk(Conversation):
             target, time, kind, last = self._target(row.instId), ms(row.ts), kind_of(row.instId), fact(row.last)
             if kind == OPTION:
                 (bid, bid_size), (ask, ask_size) = best(row.bidPx, row.bidSz), best(row.askPx, row.askSz)
-                prices: dict[str, Any] = {"bid": bid, "bid_size": bid_size, "ask": ask, "ask_size": ask_size, "last": last}
-                events.append(OptionSummary(target, recv, time, *terms(row.instId), **prices))
+                sides: dict[str, Any] = {"bid": bid, "bid_size": bid_size, "ask": ask, "ask_size": ask_size}
+                sides |= {"last": last, "volume": fact(row.vol24h), "none": none_of(sides)}
+                events.append(OptionSummary(target, recv, time, *terms(row.instId), **sides))
             elif kind == SPOT:
                 events.append(Unread(target, recv, None, arg.channel))
             else:
@@ -279,24 +280,14 @@ class Talk(Conversation):
 
     def _summary(self, frame: Frame, arg: Arg, rows: list[Summary], recv: int) -> Sequence[Event]:
         """Read a model's view of a family: greeks are those in the coin, and the underlying is the forward [D]."""
-        return [
-            OptionSummary(
-                self._target(row.instId),
-                recv,
-                ms(row.ts),
-                *terms(row.instId),
-                bid_iv=volatility(row.bidVol),
-                ask_iv=volatility(row.askVol),
-                mark_iv=volatility(row.markVol),
-                underlying=finite(row.fwdPx),
-                underlying_name=row.uly,
-                delta=finite(row.delta),
-                gamma=finite(row.gamma),
-                vega=finite(row.vega),
-                theta=finite(row.theta),
-            )
-            for row in rows
-        ]
+        events = list[Event]()
+        for row in rows:
+            said: dict[str, Any] = {"bid_iv": volatility(row.bidVol), "ask_iv": volatility(row.askVol)}
+            said |= {"mark_iv": volatility(row.markVol), "delta": finite(row.delta), "gamma": finite(row.gamma)}
+            said |= {"vega": finite(row.vega), "theta": finite(row.theta)}
+            said |= {"underlying": finite(row.fwdPx), "underlying_name": row.uly, "none": none_of(said)}
+            events.append(OptionSummary(self._target(row.instId), recv, ms(row.ts), *terms(row.instId), **said))
+        return events
 
 
 def finite(text: object) -> str | None:

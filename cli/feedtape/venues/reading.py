@@ -5,7 +5,7 @@ the text hold and no binary float ever stands in between.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache, wraps
 from typing import Any, Final, ParamSpec, TypeVar
@@ -101,6 +101,11 @@ def best(price: object, size: object) -> tuple[str | None, str | None]:
     if price_text is None or ZERO[price_text] or (size_text is not None and ZERO[size_text]):
         return None, None
     return price_text, size_text
+
+
+def none_of(told: Mapping[str, str | None]) -> tuple[str, ...]:
+    """Return the names of those facts of which a message that tells them says that there is none."""
+    return tuple(name for name, value in told.items() if value is None)
 
 
 def levels(rows: Sequence[Any]) -> Levels:
