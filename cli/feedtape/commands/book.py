@@ -4,12 +4,16 @@ from typing import Annotated
 
 import typer
 
+from feedtape.commands import complete
 from feedtape.commands.options import Alone, Depth, Json, Tape
 
 
 def book(
     tape: Tape,
-    target: Annotated[str | None, typer.Argument(help="Which book, where a tape holds several.", metavar="TARGET")] = None,
+    target: Annotated[
+        str | None,
+        typer.Argument(help="Which book, where a tape holds several.", metavar="TARGET", autocompletion=complete.recorded),
+    ] = None,
     at: Annotated[str | None, typer.Option("--at", help="The instant; the end if left out.", metavar="TIME")] = None,
     alone: Alone = False,
     depth: Depth = 20,
@@ -24,14 +28,17 @@ def book(
     """
     from feedtape.commands.tapes import open_tapes, prepare_seeking
     from feedtape.replay.select import find_book
-    from feedtape.ui.ladder import plain_line
+    from feedtape.ui.lines import plain_line
     from feedtape.ui.output import put, put_json
+    from feedtape.ui.progress import progress
 
     with open_tapes([tape], alone=alone) as playback:
-        prepare_seeking(playback)
+        prepare_seeking(playback, quiet=json)
         time = playback.time(at) if at is not None else playback.bounds()[1]
         playback.check_within(time)
-        playback.run(time, seek=True)
+        with progress("rebuilding", playback.tape.size, quiet=json) as tell:
+            for _ in playback.play(time, after=time, tell=tell):
+                pass
     keeper = find_book(playback.session, target)
     levels = depth or None
     bids, asks = list(keeper.book.bids.top(levels)), list(keeper.book.asks.top(levels))

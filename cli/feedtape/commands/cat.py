@@ -35,7 +35,7 @@ def cat(
     from feedtape.commands.tapes import open_tapes, prepare_seeking
     from feedtape.replay.listing import Filter, lines_of
     from feedtape.ui.output import printable, safe_json
-    from feedtape.ui.progress import pause
+    from feedtape.ui.progress import output_is_file, pause, progress
     from feedtape.ui.status import told_status
 
     with open_tapes([tape], alone=alone) as playback:
@@ -56,8 +56,9 @@ def cat(
             return pause()
 
         wait = more if follow else None
-        for line in islice(lines_of(playback, wanted, events=events, raw=raw, wait=wait), limit):
-            out.write((shown(line) if raw else safe_json(line)) + b"\n")
+        with progress("listing", playback.tape.size, quiet=follow or not output_is_file()) as tell:
+            for line in islice(lines_of(playback, wanted, events=events, raw=raw, wait=wait, tell=tell), limit):
+                out.write((shown(line) if raw else safe_json(line)) + b"\n")
         out.flush()
         whole = limit is None and to is None
         status = told_status(playback, whole=whole)

@@ -4,7 +4,9 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
+from feedtape.commands.settings import current
 from feedtape.errors import UsageError
 from feedtape.model.targets import Target
 
@@ -17,6 +19,17 @@ class SimOptions:
     faults: Sequence[str]
     rate: float
     seed: int
+    chain: bool = False
+    """Targets name underlyings, whose options the exchange is to list."""
+
+
+def read_targets(words: Sequence[str]) -> list[Target]:
+    """Read targets, each once; whether their venues exist is for the feed to find out, which loads them.
+
+    Raises:
+        UsageError: when one is malformed.
+    """
+    return list(dict.fromkeys(Target.parse(word) for word in words))
 
 
 def parse_targets(words: Sequence[str]) -> list[Target]:
@@ -27,7 +40,7 @@ def parse_targets(words: Sequence[str]) -> list[Target]:
     """
     from feedtape.venues import registry
 
-    targets = list(dict.fromkeys(Target.parse(word) for word in words))
+    targets = read_targets(words)
     for target in targets:
         registry.venue(target.venue)
     return targets
@@ -39,10 +52,10 @@ def at_level(targets: Sequence[Target], level: int) -> list[Target]:
     Raises:
         UsageError: when a venue does not tell single orders.
     """
-    from feedtape.venues import registry
-
     if level == 2:
         return list(targets)
+    from feedtape.venues import registry
+
     found = []
     for target in targets:
         orders = registry.venue(target.venue).order_books
@@ -59,7 +72,7 @@ def parse_channels(text: str) -> list[str]:
     Raises:
         UsageError: when one does not exist.
     """
-    from feedtape.venues.contract import CHANNELS
+    from feedtape.model.channels import CHANNELS
 
     words = [word.strip() for word in text.split(",") if word.strip()]
     if words == ["all"]:
@@ -73,7 +86,7 @@ def parse_channels(text: str) -> list[str]:
 
 
 def overrides(targets: Sequence[Target], url: str | None, environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the addresses that stand in for venues: `--url`, else `FEEDTAPE_URL_<VENUE>`.
+    """Return the addresses that stand in for venues: `--url`, else `FEEDTAPE_URL_<VENUE>`, else what is configured.
 
     Raises:
         UsageError: when `--url` could mean several venues.
@@ -84,7 +97,8 @@ def overrides(targets: Sequence[Target], url: str | None, environment: Mapping[s
             raise UsageError("--url stands in for one venue, and the targets name several", hint="FEEDTAPE_URL_BINANCE=ws://…")
         return {venues[0]: url}
     names = {venue: "FEEDTAPE_URL_" + venue.upper().replace("-", "_") for venue in venues}
-    return {venue: environment[name] for venue, name in names.items() if environment.get(name)}
+    found = {venue: environment.get(name) or current().url(venue) for venue, name in names.items()}
+    return {venue: address for venue, address in found.items() if address}
 
 
 @contextmanager
@@ -112,6 +126,10 @@ def addresses(targets: Sequence[Target], url: str | None, sim: SimOptions) -> It
             known = registry.venue(venue)
             # What is a pattern, nothing, or in the unified spelling is for what the exchange lists by itself.
             own = [name for name in names if name and not is_pattern(name) and ("/" not in name or "/" in known.example)]
-            symbols = [known.canonical_symbol(name) for name in own] or None
+            symbols: Sequence[str] | None = [known.canonical_symbol(name) for name in own] or None
+            if sim.chain:
+                from feedtape.sim.options import chain
+
+                symbols = [option for name in names for option in chain(venue, name, datetime.now(UTC))]
             found[venue] = stack.enter_context(launch(venue, symbols=symbols, seed=sim.seed, rate=sim.rate, faults=sim.faults))
         yield found

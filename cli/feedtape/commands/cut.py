@@ -43,7 +43,7 @@ def cut(
         until = playback.time(to) if to else None
         size = playback.tape.size
     wanted = Wanted(since, until, tuple(only or ()), frozenset(connection or ()))
-    with progress("cutting", size, quiet=quiet) as tell:
+    with progress("cutting", size, quiet=quiet or json) as tell:
         result = cut_off(paths, out, wanted, overwrite=overwrite, tell=tell)
     tell_wrong(result.source, whole=result.to_end)
     if json:

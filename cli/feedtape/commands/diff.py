@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from feedtape.commands import complete
 from feedtape.commands.options import Alone, From, Json, Only, Quiet, To
 
 EPILOG = """\b
@@ -16,8 +17,13 @@ Examples:
 
 _ALL = 10_000
 
-_A = Annotated[Path, typer.Argument(help="A tape, or a folder, pattern or any segment of one.", metavar="A", show_default=False)]
-_B = Annotated[Path, typer.Argument(help="The other one.", metavar="B", show_default=False)]
+_A = Annotated[
+    Path,
+    typer.Argument(
+        help="A tape, or a folder, pattern or any segment of one.", metavar="A", show_default=False, autocompletion=complete.tapes
+    ),
+]
+_B = Annotated[Path, typer.Argument(help="The other one.", metavar="B", show_default=False, autocompletion=complete.tapes)]
 
 
 def diff(
@@ -56,7 +62,7 @@ def diff(
     with open_tapes([a], alone=alone) as one, open_tapes([b], alone=alone) as other:
         since, until = (one.time(text) if text else None for text in (from_, to))
         wanted = Wanted(Targets(only or ()), since, until, _ALL if all_ else limit)
-        with progress("comparing", one.tape.size + other.tape.size, quiet=quiet) as tell:
+        with progress("comparing", one.tape.size + other.tape.size, quiet=quiet or json) as tell:
             result = compare(one.tape, other.tape, wanted, by=ways[0] if ways else None, tell=tell)
         if json:
             put_json(as_json(result))

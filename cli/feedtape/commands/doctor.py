@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from feedtape.commands import complete
 from feedtape.commands.options import Json, Sim, SimFaults, SimRate, SimSeed, Url
 
 if TYPE_CHECKING:
@@ -27,7 +28,10 @@ several hold, 5 comes before 4, and 4 before 1.
 
 def doctor(
     venues: Annotated[
-        list[str] | None, typer.Argument(help="Venues; all that are not closed where none is named.", metavar="VENUE")
+        list[str] | None,
+        typer.Argument(
+            help="Venues; all that are not closed where none is named.", metavar="VENUE", autocompletion=complete.venues
+        ),
     ] = None,
     within: Annotated[
         str, typer.Option("--within", help="Longest time to wait for all channels to deliver.", metavar="DURATION")

@@ -9,9 +9,8 @@ import typer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from contextlib import AbstractContextManager
 
-    from feedtape.convert.importer import Imported, Tell
+    from feedtape.convert.importer import Imported
     from feedtape.convert.source import Cut
 
 EPILOG = """\
@@ -49,11 +48,12 @@ def import_(
     """Turn files of hftbacktest, cryptofeed or plain lines into one tape."""
     from feedtape.convert.importer import write
     from feedtape.convert.plan import make_plan
+    from feedtape.ui.output import printable, put_json, say, warn
+    from feedtape.ui.progress import progress
 
     plan = make_plan(files, venue=venue, format=format, symbol=symbol)
-    with _progress(sum(file.size for file in plan.files), quiet=quiet) as tell:
+    with progress("importing", sum(file.size for file in plan.files), quiet=quiet or json) as tell:
         imported = write(plan, out, overwrite=overwrite, tell=tell)
-    from feedtape.ui.output import printable, put_json, say, warn
 
     for cut in imported.cuts:
         warn(_cut(cut))
@@ -63,26 +63,6 @@ def import_(
     if json:
         put_json(imported.as_json())
     raise typer.Exit(imported.exit_status)
-
-
-def _progress(size: int, *, quiet: bool) -> AbstractContextManager[Tell | None]:
-    import contextlib
-    import sys
-
-    if quiet or not sys.stderr.isatty():
-        return contextlib.nullcontext()
-
-    @contextlib.contextmanager
-    def shown() -> Iterator[Tell]:
-        from rich.console import Console
-        from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn
-
-        columns = ("importing", BarColumn(), DownloadColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-            task = progress.add_task("import", total=size)
-            yield lambda read: progress.update(task, completed=read)
-
-    return shown()
 
 
 def _summary(imported: Imported) -> Iterator[str]:

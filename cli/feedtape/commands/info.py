@@ -5,11 +5,14 @@ from typing import Annotated
 
 import typer
 
+from feedtape.commands import complete
 from feedtape.commands.options import Json
 
 
 def info(
-    tapes: Annotated[list[Path], typer.Argument(help="Tapes.", metavar="TAPE", show_default=False)],
+    tapes: Annotated[
+        list[Path], typer.Argument(help="Tapes.", metavar="TAPE", show_default=False, autocompletion=complete.tapes)
+    ],
     hashed: Annotated[bool, typer.Option("--sha256", help="Read every file whole for its SHA-256.")] = False,
     json: Json = False,
 ) -> None:

@@ -5,13 +5,19 @@ from typing import Annotated
 
 import typer
 
+from feedtape.commands import complete
 from feedtape.commands.options import Json, Out, Overwrite, Quiet
 
 
 def merge(
     tapes: Annotated[
         list[Path],
-        typer.Argument(help="Tapes; of a recording in segments any one, or its folder.", metavar="TAPE...", show_default=False),
+        typer.Argument(
+            help="Tapes; of a recording in segments any one, or its folder.",
+            metavar="TAPE...",
+            show_default=False,
+            autocompletion=complete.tapes,
+        ),
     ],
     out: Out,
     overwrite: Overwrite = False,
@@ -33,7 +39,7 @@ def merge(
     from feedtape.ui.progress import progress
 
     paths = list(dict.fromkeys(found for named in tapes for found in tapes_of([named])))
-    with progress("merging", sum(path.stat().st_size for path in paths), quiet=quiet) as tell:
+    with progress("merging", sum(path.stat().st_size for path in paths), quiet=quiet or json) as tell:
         result = merge_tapes(paths, out, overwrite=overwrite, tell=tell)
     for source in result.sources:
         tell_wrong(source, whole=True)

@@ -16,7 +16,8 @@ _LONGEST = 100
 
 
 def tape_path(out: str | None, targets: Sequence[Target], start: int, segment: int | None = None) -> Path:
-    """Return the file to write: `out` with its strftime words filled in, or a dated name in that folder or in `recordings`.
+    """Return the file to write: `out` with its strftime words filled in, or a dated name in that folder, in `$FEEDTAPE_DIR`,
+    or in `recordings`.
 
     Args:
         out: a file, or a folder, which exists or ends in a slash.
@@ -34,7 +35,7 @@ def tape_path(out: str | None, targets: Sequence[Target], start: int, segment: i
             date = "" if "%" in out else f"-{dated}"
             return Path(filled.removesuffix(SUFFIX) + date + number + SUFFIX)
         out = filled
-    return Path(out or FOLDER) / f"{_described(targets)}-{dated}{number}{SUFFIX}"
+    return Path(out or os.environ.get("FEEDTAPE_DIR") or FOLDER) / f"{_described(targets)}-{dated}{number}{SUFFIX}"
 
 
 def _described(targets: Sequence[Target]) -> str:

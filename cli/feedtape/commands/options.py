@@ -2,10 +2,11 @@
 
 import re
 from pathlib import Path
-from typing import Annotated, overload
+from typing import Annotated, Literal, overload
 
 import typer
 
+from feedtape.commands import complete
 from feedtape.errors import UsageError
 
 _UNITS = {"ns": 1, "us": 1_000, "ms": 1_000_000, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9, "d": 86400 * 10**9}
@@ -64,27 +65,87 @@ def size_bytes(text: str | None) -> int | None:
     return int(float(match[1]) * _SIZES[match[2]])
 
 
-Tape = Annotated[Path, typer.Argument(help="A tape.", metavar="TAPE", show_default=False)]
+def _with_profile(context: typer.Context, name: str | None) -> str | None:
+    """Let a profile's values stand for the options and targets that are not typed."""
+    if name is not None and not context.resilient_parsing:
+        from feedtape.commands.settings import current
+
+        context.default_map = current().defaults(str(context.command.name), name)
+    return name
+
+
+Tape = Annotated[Path, typer.Argument(help="A tape.", metavar="TAPE", show_default=False, autocompletion=complete.tapes)]
 Tapes = Annotated[
     list[Path],
-    typer.Argument(help="A tape, or a folder, pattern or any segment of one recording.", metavar="TAPE...", show_default=False),
+    typer.Argument(
+        help="A tape, or a folder, pattern or any segment of one recording.",
+        metavar="TAPE...",
+        show_default=False,
+        autocompletion=complete.tapes,
+    ),
 ]
 Alone = Annotated[bool, typer.Option("--alone", help="Take a segment by itself, without the others of its recording.")]
 Follow = Annotated[bool, typer.Option("--follow", help="Go on while the tape is being written.")]
 Targets = Annotated[
     list[str],
-    typer.Argument(help="What to connect to, as venue:SYMBOL.", metavar="TARGET", show_default=False),
+    typer.Argument(
+        help="What to connect to, as venue:SYMBOL.", metavar="TARGET", show_default=False, autocompletion=complete.targets
+    ),
+]
+Profile = Annotated[
+    str | None,
+    typer.Option(
+        "--profile",
+        help="Targets and options of this name in the configuration.",
+        metavar="NAME",
+        callback=_with_profile,
+        # Before all others, which take their values from it.
+        is_eager=True,
+        autocompletion=complete.profiles,
+    ),
+]
+Config = Annotated[
+    Path | None,
+    typer.Option("--config", help="Configuration to use in place of yours.", metavar="FILE", show_default=False),
+]
+NoConfig = Annotated[
+    bool, typer.Option("--no-config", help="Take nothing from configuration files, nor from variables that stand for their keys.")
+]
+Color = Annotated[
+    Literal["auto", "always", "never"] | None,
+    typer.Option("--color", help="Whether to use colours; auto on a terminal.", metavar="auto|always|never", show_default=False),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Say nothing but errors.")]
 From = Annotated[str | None, typer.Option("--from", help="Begin at this time.", metavar="TIME")]
 To = Annotated[str | None, typer.Option("--to", help="End before this time.", metavar="TIME")]
-Only = Annotated[list[str] | None, typer.Option("--only", help="Only this target; may be repeated.", metavar="TARGET")]
+Only = Annotated[
+    list[str] | None,
+    typer.Option("--only", help="Only this target; may be repeated.", metavar="TARGET", autocompletion=complete.recorded),
+]
+Speed = Annotated[
+    str,
+    typer.Option("-s", "--speed", help="1, 2, 0.5 …, or max for no waiting and no picture.", autocompletion=complete.speeds),
+]
 Out = Annotated[Path, typer.Option("-o", "--out", help="The tape to write.", metavar="OUT", show_default=False)]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a file that exists.")]
 Channels = Annotated[
     str,
-    typer.Option(help="Comma-separated: book, trades, quotes, derivatives, liquidations, options, or all.", metavar="LIST"),
+    typer.Option(
+        help="Comma-separated: book, trades, quotes, derivatives, liquidations, options, or all.",
+        metavar="LIST",
+        autocompletion=complete.channels,
+    ),
+]
+ChannelsOrUsual = Annotated[
+    str | None,
+    typer.Option(
+        "--channels",
+        help="Comma-separated: book, trades, quotes, derivatives, liquidations, options, or all.",
+        metavar="LIST",
+        autocompletion=complete.channels,
+        show_default="the usual ones",
+    ),
 ]
 Url = Annotated[
     str | None,
@@ -102,7 +163,12 @@ Silence = Annotated[
 Sim = Annotated[bool, typer.Option("--sim", help="Connect to a simulated exchange, started for this command.")]
 SimFaults = Annotated[
     list[str] | None,
-    typer.Option("--fault", help="Fault of the simulated exchange, as NAME=VALUE; may be repeated.", metavar="FAULT"),
+    typer.Option(
+        "--fault",
+        help="Fault of the simulated exchange, as NAME=VALUE; may be repeated.",
+        metavar="FAULT",
+        autocompletion=complete.faults,
+    ),
 ]
 SimRate = Annotated[float, typer.Option("--rate", help="Depth updates a second and symbol of the simulated exchange.")]
 SimSeed = Annotated[int, typer.Option("--seed", help="Seed of the simulated exchange.")]

@@ -6,12 +6,14 @@ import typer
 
 from feedtape.commands.options import (
     BookLevel,
-    Channels,
+    ChannelsOrUsual,
     Connections,
     Count,
+    Depth,
     Duration,
     Json,
     MaxFrame,
+    Profile,
     Quiet,
     Silence,
     Sim,
@@ -20,6 +22,17 @@ from feedtape.commands.options import (
     SimSeed,
     Targets,
     Url,
+)
+from feedtape.commands.screen import (
+    ChainOption,
+    Expiries,
+    Fps,
+    Group,
+    Layout,
+    Theme,
+    chosen_chain,
+    chosen_channels,
+    screen_options,
 )
 from feedtape.errors import UsageError
 
@@ -39,7 +52,9 @@ def record(
             metavar="OUT",
         ),
     ] = None,
-    channels: Channels = "book,trades,quotes",
+    channels: ChannelsOrUsual = None,
+    chain: ChainOption = False,
+    expiries: Expiries = 4,
     book_level: BookLevel = 2,
     duration: Duration = None,
     count: Count = None,
@@ -81,8 +96,16 @@ def record(
     fault: SimFaults = None,
     rate: SimRate = 10,
     seed: SimSeed = 1,
+    profile: Profile = None,
     json: Json = False,
     quiet: Quiet = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Show the books at first; w goes to the status and back.")] = False,
+    headless: Annotated[bool, typer.Option("--headless", help="Lines instead of a screen, as without a terminal.")] = False,
+    depth: Depth = 0,
+    group: Group = None,
+    layout: Layout = "ladder",
+    fps: Fps = 10,
+    theme: Theme = "dark",
 ) -> None:
     """Record every frame of a feed to a tape, until ctrl-c. SIGUSR1 or the key m drops a marker, SIGUSR2 prints the status.
 
@@ -91,15 +114,16 @@ def record(
     feedtape record binance:BTCUSDT -o tapes/ --rotate-every 1h --keep 48
     feedtape record binance:BTCUSDT --sim --fault drop=0.01 -d 30s
     """
-    from feedtape.commands.connect import SimOptions, addresses, at_level, parse_channels, parse_targets
+    from feedtape.commands.connect import SimOptions, addresses, at_level, parse_targets
     from feedtape.commands.options import seconds, size_bytes
 
     found = at_level(parse_targets(targets), book_level)
-    wanted_channels = parse_channels(channels)
+    wanted_channels = chosen_channels(channels, chain, "book,trades,quotes")
+    wanted_chain = chosen_chain(chain, expiries)
     if plan_only:
         from feedtape.commands.plan import plan
 
-        plan(targets, channels=channels, connections=connections, url=url, sim=sim, json=json)
+        plan(targets, channels=channels, chain=chain, expiries=expiries, connections=connections, url=url, sim=sim, json=json)
         return
     flush_s = seconds(flush)
     if not 0.01 <= flush_s <= 60:
@@ -117,16 +141,18 @@ def record(
     from feedtape.commands.names import tape_path
     from feedtape.model.secrets import redact_url
     from feedtape.tape.writer import TapeWriter
-    from feedtape.ui import live, recording
+    from feedtape.ui import recording
     from feedtape.ui.output import printable
+    from feedtape.ui.wanted import Wanted
+    from feedtape.ui.watching import is_terminal
     from feedtape.venues import registry
 
     def make(start: int, segment: int | None) -> "TapeWriter":
         path = tape_path(out, found, start, segment)
         return TapeWriter(path, level=level, overwrite=overwrite, buffer=buffer_size, patient=False)
 
-    with addresses(found, url, SimOptions(sim, fault or (), rate, seed)) as urls:
-        wanted = live.Wanted(
+    with addresses(found, url, SimOptions(sim, fault or (), rate, seed, chain)) as urls:
+        wanted = Wanted(
             found,
             wanted_channels,
             urls,
@@ -136,6 +162,7 @@ def record(
             stop_after_silence_s=seconds(stop_after_silence),
             connections=connections,
             max_frame=size_bytes(max_frame),
+            chain=wanted_chain,
         )
         header = {
             "targets": [str(target) for target in found],
@@ -157,7 +184,10 @@ def record(
             max_size=size_bytes(max_size),
             print_files=print_files,
         )
-        raise typer.Exit(recording.record(wanted, tapes, quiet=quiet, json=json))
+        # Names of finished tapes go to the terminal that a screen would need.
+        is_drawn = not (headless or quiet or json or print_files) and is_terminal()
+        screen = screen_options(depth, fps, layout, group, theme, is_chain=chain) if is_drawn else None
+        raise typer.Exit(recording.record(wanted, tapes, quiet=quiet, json=json, screen=screen, unfolded=watch))
 
 
 def _meta(words: Any) -> dict[str, str]:

@@ -5,11 +5,15 @@ from typing import Annotated
 
 import typer
 
+from feedtape.commands import complete
 from feedtape.commands.options import Json, Out, Overwrite, Quiet
 
 
 def repair(
-    tape: Annotated[Path, typer.Argument(help="A tape, or what is left of one.", metavar="IN", show_default=False)],
+    tape: Annotated[
+        Path,
+        typer.Argument(help="A tape, or what is left of one.", metavar="IN", show_default=False, autocompletion=complete.tapes),
+    ],
     out: Out,
     force: Annotated[bool, typer.Option("--force", help="Write a tape even where there is nothing to repair.")] = False,
     overwrite: Overwrite = False,
@@ -30,7 +34,7 @@ def repair(
     from feedtape.ui.progress import progress
 
     size = tape.stat().st_size if tape.is_file() else 0
-    with progress("repairing", size, quiet=quiet) as tell:
+    with progress("repairing", size, quiet=quiet or json) as tell:
         result = heal(tape, out, overwrite=overwrite, force=force, tell=tell)
     if json:
         put_json(result.as_json())

@@ -1,60 +1,97 @@
 """`feedtape replay`: a tape played, at its own pace or as fast as it goes."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from feedtape.commands.options import Alone, Depth, Follow, From, Json, Only, Tapes, To
+from feedtape.commands.options import Alone, Depth, Follow, From, Json, Only, Speed, Tapes, To
+from feedtape.commands.screen import Fps, Group, Layout, Plain, Theme, screen_options
 from feedtape.errors import UsageError
 
 
 def replay(
     tapes: Tapes,
     alone: Alone = False,
-    speed: Annotated[str, typer.Option("-s", "--speed", help="1, 2, 0.5 …, or max for no waiting and no picture.")] = "1",
+    speed: Speed = "1",
     from_: From = None,
     to: To = None,
+    at: Annotated[str | None, typer.Option("--at", help="Begin at this time, paused.", metavar="TIME")] = None,
     only: Only = None,
-    depth: Depth = 10,
+    loop: Annotated[bool, typer.Option("-l", "--loop", help="Begin again at the end.")] = False,
     idle_limit: Annotated[
         str | None, typer.Option("-i", "--idle-limit", help="Shorten silences to this.", metavar="DURATION")
     ] = None,
-    pause_on: Annotated[str | None, typer.Option("--pause-on", help="Pause at these: gap, resync, mark.", metavar="LIST")] = None,
+    pause_on: Annotated[
+        str | None, typer.Option("--pause-on", help="Pause at these: gap, resync, crossed, checksum, mark.", metavar="LIST")
+    ] = None,
+    start_paused: Annotated[bool, typer.Option("--start-paused", help="Begin with a pause.")] = False,
     follow: Follow = False,
-    plain: Annotated[bool, typer.Option("--plain", help="One line a second and book instead of a picture.")] = False,
+    chain: Annotated[bool, typer.Option("--chain", help="Show the option chain that the tape holds.")] = False,
+    depth: Depth = 0,
+    group: Group = None,
+    layout: Layout = "ladder",
+    fps: Fps = 10,
+    theme: Theme = "dark",
+    svg: Annotated[
+        Path | None, typer.Option("--svg", help="Save the screen at --at as a picture, and end.", metavar="FILE")
+    ] = None,
+    size: Annotated[str, typer.Option("--size", help="Columns and lines of that picture.", metavar="WxH")] = "120x40",
+    press: Annotated[str, typer.Option("--press", help="Keys to press before it, such as 'd f'.", metavar="KEYS")] = "",
+    plain: Plain = False,
     json: Json = False,
 ) -> None:
-    """Play a tape: the books as they were, at the tape's own pace.
+    """Play a tape: the books as they were, at the tape's own pace, forward and back. ? shows the keys.
 
     \b
     feedtape replay night.tape.zst
     feedtape replay night.tape.zst --from 03:12:00 --speed 10
     feedtape replay night.tape.zst --from mark:2 --pause-on gap,mark
+    feedtape replay night.tape.zst --at 03:12:44 --svg gap.svg
     feedtape replay night.tape.zst --speed max --json
     TAPE is a tape, or a folder, pattern or any segment of one recording. --follow shows a tape that is being written.
     """
     from feedtape.commands.options import seconds
     from feedtape.commands.tapes import open_tapes, prepare_seeking
 
+    if at is not None and from_ is not None:
+        raise UsageError("--at and --from both say where to begin: choose one")
     factor = _factor(speed)
-    pauses = frozenset(word.strip() for word in (pause_on or "").split(",") if word.strip())
+    options = screen_options(depth, fps, layout, group, theme, is_chain=chain)
+    columns, lines = _size(size)
     with open_tapes(tapes, alone=alone) as playback:
-        if from_ or to or follow:
+        is_drawn = svg is not None or _is_drawn(plain=plain, json=json, factor=factor)
+        if from_ or to or at or follow or is_drawn:
             prepare_seeking(playback)
-        since = playback.time(from_) if from_ else None
+        begin = at or from_
+        since = playback.time(begin) if begin else None
         until = playback.time(to) - 1 if to else None
-        if factor is None:
+        if factor is None and svg is None:
             from feedtape.ui.headless import run_headless
 
             raise typer.Exit(run_headless(playback, since, until, only or [], json=json, follow=follow))
-        from feedtape.ui.player import PAUSES, Playing, play
+        from feedtape.ui import replaying
+        from feedtape.ui.play_stage import PAUSES, Playing
 
+        pauses = frozenset(word.strip() for word in (pause_on or "").split(",") if word.strip())
         for word in pauses.difference(PAUSES):
             raise UsageError(f"--pause-on knows no {word!r}", hint=", ".join(PAUSES))
         if follow and since is None:
             since = playback.bounds()[1]
-        playing = Playing(since, until, only or (), factor, seconds(idle_limit), depth, pauses, follow)
-        raise typer.Exit(play(playback, playing, plain=plain, json=json))
+        is_paused = start_paused or at is not None or svg is not None
+        limit = seconds(idle_limit)
+        playing = Playing(since, until, only or (), factor or 1.0, limit, pauses, loop, follow, is_paused)
+        if svg is not None:
+            raise typer.Exit(replaying.replay_picture(playback, playing, options, svg, (columns, lines), press))
+        if is_drawn:
+            raise typer.Exit(replaying.replay_screen(playback, playing, options))
+        raise typer.Exit(replaying.replay_lines(playback, playing, options, json=json))
+
+
+def _is_drawn(*, plain: bool, json: bool, factor: float | None) -> bool:
+    from feedtape.ui.watching import is_terminal
+
+    return not plain and not json and factor is not None and is_terminal()
 
 
 def _factor(speed: str) -> float | None:
@@ -68,3 +105,15 @@ def _factor(speed: str) -> float | None:
     if not 0 < factor < 1e6:
         raise UsageError(f"speed is a positive number or max, not {speed!r}", hint="--speed 10")
     return factor
+
+
+def _size(text: str) -> tuple[int, int]:
+    columns, cross, lines = text.partition("x")
+    if (
+        not cross
+        or not columns.isdecimal()
+        or not lines.isdecimal()
+        or not (20 <= int(columns) <= 500 and 5 <= int(lines) <= 200)
+    ):
+        raise UsageError(f"a size is columns x lines, not {text!r}", hint="--size 120x40")
+    return int(columns), int(lines)

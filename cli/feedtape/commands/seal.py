@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from feedtape.commands import complete
 from feedtape.commands.options import Alone, Json, Quiet
 
 if TYPE_CHECKING:
@@ -16,7 +17,10 @@ if TYPE_CHECKING:
     from feedtape.tape.seal import Seal
 
 _TAPES = typer.Argument(
-    help="A tape, or a folder, pattern or any segment of one recording.", metavar="[TAPE]...", show_default=False
+    help="A tape, or a folder, pattern or any segment of one recording.",
+    metavar="[TAPE]...",
+    show_default=False,
+    autocompletion=complete.tapes,
 )
 
 
@@ -66,9 +70,11 @@ def _seal(tapes: list[Path], key: "Ed25519PrivateKey", *, alone: bool, overwrite
     from feedtape.ui.output import say_error
     from feedtape.ui.progress import progress
 
-    with open_tapes(tapes, alone=alone) as playback, progress("sealing", playback.tape.size, quiet=quiet) as tell:
+    with open_tapes(tapes, alone=alone) as playback:
         _check_that_all_can_be_sealed(playback, overwrite)
-        result = audit(playback, tell=tell)
+        size = playback.tape.size
+        with progress("sealing", size, quiet=quiet or json, frames=lambda: playback.session.totals.frames) as tell:
+            result = audit(playback, tell=tell)
         if result.contradicted:
             hint = f"feedtape verify {playback.tape.path} tells what"
             say_error(f"{playback.tape.name} contradicts itself and is not sealed: a seal would vouch for it", hint)

@@ -4,11 +4,12 @@ from typing import Annotated
 
 import typer
 
+from feedtape.commands import complete
 from feedtape.commands.options import Json, Sim, Url
 
 
 def symbols(
-    venue: Annotated[str, typer.Argument(help="The venue.", metavar="VENUE", show_default=False)],
+    venue: Annotated[str, typer.Argument(help="The venue.", metavar="VENUE", show_default=False, autocompletion=complete.venues)],
     pattern: Annotated[
         str, typer.Argument(help="Only what fits, in the venue's spelling or the unified one.", metavar="PATTERN")
     ] = "*",

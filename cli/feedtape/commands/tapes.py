@@ -39,10 +39,10 @@ def open_tapes(named: Sequence[Path], *, alone: bool = False) -> "Playback":
     return Playback(*tapes_of(named, alone=alone), alone=alone)
 
 
-def prepare_seeking(playback: "Playback") -> None:
-    """Scan what has no index, with a progress bar, before a time is looked up in it."""
+def prepare_seeking(playback: "Playback", *, quiet: bool = False) -> None:
+    """Scan what has no index, with a progress bar unless it is to be `quiet`, before a time is looked up in it."""
     if not playback.tape.has_index:
         from feedtape.ui.progress import progress
 
-        with progress("scanning", playback.tape.size) as tell:
+        with progress("scanning", playback.tape.size, quiet=quiet) as tell:
             playback.tape.scan(tell)

@@ -4,11 +4,14 @@ from typing import Annotated
 
 import typer
 
+from feedtape.commands import complete
 from feedtape.commands.options import Json
 
 
 def venues(
-    name: Annotated[str | None, typer.Argument(help="Only this venue, in full.", metavar="VENUE")] = None,
+    name: Annotated[
+        str | None, typer.Argument(help="Only this venue, in full.", metavar="VENUE", autocompletion=complete.venues)
+    ] = None,
     json: Json = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="As the documentation's page.")] = False,
 ) -> None:

@@ -37,9 +37,11 @@ def verify(
     from feedtape.ui.progress import pause, progress
 
     trusted = _trusted(key, follow=follow)
-    with open_tapes(tapes, alone=alone) as playback, progress("verifying", playback.tape.size, quiet=quiet) as tell:
-        seals = find_seals(playback.tape, trusted=trusted, file=seal)
-        result = audit(playback, seals=seals, wait=pause if follow else None, tell=tell)
+    with open_tapes(tapes, alone=alone) as playback:
+        size = playback.tape.size
+        with progress("verifying", size, quiet=quiet or json, frames=lambda: playback.session.totals.frames) as tell:
+            seals = find_seals(playback.tape, trusted=trusted, file=seal)
+            result = audit(playback, seals=seals, wait=pause if follow else None, tell=tell)
     if json:
         put_json(result.as_json())
     elif not quiet:

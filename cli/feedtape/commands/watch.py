@@ -5,11 +5,12 @@ from typing import Annotated
 import typer
 
 from feedtape.commands.options import (
-    Channels,
+    ChannelsOrUsual,
     Count,
     Depth,
     Duration,
     Json,
+    Profile,
     Silence,
     Sim,
     SimFaults,
@@ -18,11 +19,23 @@ from feedtape.commands.options import (
     Targets,
     Url,
 )
+from feedtape.commands.screen import (
+    ChainOption,
+    Expiries,
+    Fps,
+    Group,
+    Layout,
+    Plain,
+    Theme,
+    chosen_chain,
+    chosen_channels,
+    screen_options,
+)
 
 
 def watch(
     targets: Targets,
-    channels: Channels = "book,trades",
+    channels: ChannelsOrUsual = None,
     level: Annotated[
         int,
         typer.Option(
@@ -33,8 +46,14 @@ def watch(
             max=3,
         ),
     ] = 2,
-    depth: Depth = 10,
-    plain: Annotated[bool, typer.Option("--plain", help="One line a second and book instead of a picture.")] = False,
+    chain: ChainOption = False,
+    expiries: Expiries = 4,
+    depth: Depth = 0,
+    group: Group = None,
+    layout: Layout = "ladder",
+    fps: Fps = 10,
+    theme: Theme = "dark",
+    plain: Plain = False,
     json: Json = False,
     duration: Duration = None,
     count: Count = None,
@@ -44,21 +63,26 @@ def watch(
     fault: SimFaults = None,
     rate: SimRate = 10,
     seed: SimSeed = 1,
+    profile: Profile = None,
 ) -> None:
     """Watch live books: levels, state, and how far each is proven. Nothing is written.
 
     \b
     feedtape watch binance:BTCUSDT binance-usdm:BTCUSDT
     feedtape watch binance:BTCUSDT --sim
+    feedtape watch deribit:BTC --chain --sim
     feedtape watch binance:BTCUSDT --sim --json -d 10s
     """
-    from feedtape.commands.connect import SimOptions, addresses, at_level, parse_channels, parse_targets
+    from feedtape.commands.connect import SimOptions, addresses, at_level, read_targets
     from feedtape.commands.options import seconds
 
-    found = at_level(parse_targets(targets), level)
-    wanted_channels = parse_channels(channels)
-    from feedtape.ui import live
+    found = at_level(read_targets(targets), level)
+    wanted_channels = chosen_channels(channels, chain, "book,trades,derivatives")
+    wanted_chain = chosen_chain(chain, expiries)
+    options = screen_options(depth, fps, layout, group, theme, is_chain=chain)
+    from feedtape.ui import watching
+    from feedtape.ui.wanted import Wanted
 
-    with addresses(found, url, SimOptions(sim, fault or (), rate, seed)) as urls:
-        wanted = live.Wanted(found, wanted_channels, urls, seconds(duration), count, seconds(silence))
-        raise typer.Exit(live.watch(wanted, depth, plain=plain, json=json))
+    with addresses(found, url, SimOptions(sim, fault or (), rate, seed, chain)) as urls:
+        wanted = Wanted(found, wanted_channels, urls, seconds(duration), count, seconds(silence), chain=wanted_chain)
+        raise typer.Exit(watching.watch(wanted, options, plain=plain, json=json))
