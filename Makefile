@@ -1,4 +1,4 @@
-.PHONY: help setup demo test check fuzz bench torture soak sample clean
+.PHONY: help setup demo test check fuzz bench torture soak sample pictures clean
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
@@ -45,8 +45,9 @@ fuzz: setup ## fuzz each target in tests/fuzz for SECONDS (60)
 	  rm -r $$found; \
 	done
 
-bench: setup ## measure replay, recording and size against their floors
+bench: setup ## measure replay, recording, size and screens against their floors
 	$(BIN)/python tests/bench.py
+	$(BIN)/python tests/bench_screen.py
 
 torture: setup ## damage tapes in every way, ROUNDS=1000 times
 	$(BIN)/python tests/torture.py --rounds $(ROUNDS)
@@ -56,6 +57,9 @@ soak: setup ## record a fast and faulty simulator for MINUTES=10
 
 sample: setup ## make the sample tape in recordings/ anew from the simulator
 	$(BIN)/python recordings/demo.py --sample
+
+pictures: setup ## make the README's pictures anew from the simulator
+	$(BIN)/python recordings/pictures.py
 
 clean: ## remove what the other words made
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist

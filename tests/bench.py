@@ -57,12 +57,13 @@ def captured(folder: Path) -> Timed:
 def simulated() -> Timed:
     """Return frames like the capture's, out of the simulated exchange."""
     from feedtape.sim.process import launch
-    from feedtape.ui import live, recording
+    from feedtape.ui import recording
+    from feedtape.ui.wanted import Wanted
 
     with tempfile.TemporaryDirectory() as folder, launch(VENUE, rate=500, symbols=["BTCUSDT"]) as url:
         path = Path(folder) / "sim.tape.zst"
         targets = [Target(VENUE, "BTCUSDT")]
-        wanted = live.Wanted(targets, ["book", "trades", "quotes"], {VENUE: url}, duration_s=20.0)
+        wanted = Wanted(targets, ["book", "trades", "quotes"], {VENUE: url}, duration_s=20.0)
         recording.record(wanted, recording.Tapes(lambda start, segment: TapeWriter(path)), quiet=True, json=False)
         with TapeReader(path) as reader:
             kept = [record for record in reader.records() if record.kind in (RECV, BODY)]

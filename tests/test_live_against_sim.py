@@ -186,7 +186,7 @@ def test_a_signal_ends_a_recording_cleanly(tmp_path: Path, number: signal.Signal
         process.send_signal(number)
         done = ended(process)
     assert done.status == 0, done.err
-    assert f"closed ({name})" in done.err and "recorded " in done.err
+    assert f"closed cleanly ({name})" in done.err and "recorded " in done.err
     audit = feedtape("verify", tape, "--json")
     assert (audit.status, audit.json()["state"]) == (0, "complete")
 

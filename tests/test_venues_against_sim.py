@@ -33,7 +33,7 @@ FAULTS = {
     "disconnect": ("disconnect=700ms",),
     "abort": ("abort=700ms",),
     "stall": ("stall=600ms",),
-    "refuse": ("refuse=0.4",),
+    "refuse": ("refuse=0.15",),
 }
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from feedtape.errors import FeedtapeError
+from feedtape.feed.chain import Chain
 from feedtape.feed.clock import Clock
 from feedtape.feed.live import LiveFeed
 from feedtape.model.events import Event, Levels
@@ -83,10 +84,12 @@ async def live(
     ping_every: float | None = None,
     max_life: float | None = None,
     seed: int = 11,
+    chain: Chain | None = None,
 ) -> Lived:
     """Record a simulated venue for `seconds` with faults, then `calm_s` without, and stop when its market rests.
 
-    `symbols` are what the exchange lists, in place of its own choice; targets are written without their venue.
+    `symbols` are what the exchange lists, in place of its own choice; targets are written without their venue, and name
+    underlyings where a `chain` is wanted.
     """
     exchange = SimulatedExchange(
         venue, symbols=symbols, seed=seed, rate=rate, faults=faults, limits=limits, ping_every=ping_every, max_life=max_life
@@ -113,6 +116,7 @@ async def live(
             silence_s=silence_s,
             backoff_s=0.05,
             lanes=lanes,
+            chain=chain,
         )
         stop = asyncio.Event()
         running = asyncio.ensure_future(feed.run(stop))
@@ -138,7 +142,7 @@ async def live(
 
 async def _whole(running: asyncio.Future[None], session: Session, *, wants_books: bool) -> None:
     """Return when there are books and every one is live: how long that takes depends on the machine."""
-    for _ in range(300):
+    for _ in range(600):
         has_begun = bool(session.books) or not wants_books
         if running.done() or (has_begun and all(keeper.is_live for keeper in session.books.values())):
             return

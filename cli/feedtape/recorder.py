@@ -206,6 +206,11 @@ class Recorder:
             self._catching_up = False
 
     @property
+    def rotates_at(self) -> int | None:
+        """When this segment ends by time, ns since 1970; None where it does not."""
+        return self._next_segment
+
+    @property
     def deferred(self) -> int:
         """Records that are written and not yet decoded."""
         return len(self._deferred)

@@ -64,7 +64,7 @@ def test_a_gap_ends_with_three_and_is_named(day: Path) -> None:
     stored(day, hft_text(FEED[:7] + FEED[8:]))
     result = run(day, "-o", "out.tape.zst")
     assert result.exit_code == 3
-    assert "loss     binance-usdm:BTCUSDT 23:54:15.630Z gap" in result.stderr
+    assert "loss     binance-usdm:BTCUSDT 23:54:15.630Z: gap, 100 missed" in result.stderr
 
 
 def test_a_tape_is_overwritten_only_when_asked(day: Path) -> None:

@@ -2,9 +2,11 @@
 
 import pytest
 
+from feedtape.model.records import CLOCK, DROP, HEADER, note
 from feedtape.session import Loss, Session
-from feedtape.ui.summary import amount, book_table, count, counters_line, loss_line, loss_lines
+from feedtape.ui.summary import amount, book_table, clock_line, count, counters_line, lag, loss_line, loss_lines
 from feedtape.venues import registry
+from venues.binance_frames import SPOT, depth, frame, on, opened, snapshot
 
 SECOND = 10**9
 
@@ -31,8 +33,45 @@ def test_what_did_not_happen_is_printed_as_zero() -> None:
 
 def test_a_loss_names_book_time_length_and_amount() -> None:
     loss = Loss("kraken:BTC/USD", "gap", 3 * SECOND, 4 * SECOND, 17, "because")
-    assert loss_line(loss) == "kraken:BTC/USD 00:00:03.000Z gap, 17 missed; for 1.0 s (because)"
-    assert "not rebuilt since" in loss_line(Loss("a:B", "gap", 0, None, None))
+    assert loss_line(loss) == "kraken:BTC/USD 00:00:03.000Z for 1.0 s: gap, 17 missed; rebuilt (because)"
+    assert loss_line(Loss("a:B", "gap", 0, None, None)) == "a:B 00:00:00.000Z: gap; not rebuilt since"
+    assert loss_line(Loss("", "bad-frame", 0, 0, None)) == "session 00:00:00.000Z for 0.0 s: bad-frame"
+
+
+def test_a_book_is_told_with_its_frames_of_all_pages_and_with_whose_loss_each_was() -> None:
+    session = Session(registry.venue)
+    session.feed(note(1 * SECOND, HEADER, {"decoders": {}}))
+    for record in (
+        opened(1 * SECOND, 1, SPOT),
+        frame(2 * SECOND, 1, on(SPOT, "depth@100ms", depth(SPOT, 101, 105))),
+        *snapshot(3 * SECOND, 9, SPOT, 103),
+        note(3 * SECOND, HEADER, {"decoders": {}}),
+        frame(4 * SECOND, 1, on(SPOT, "depth@100ms", depth(SPOT, 109, 110))),
+        note(5 * SECOND, DROP, {"frames": 12, "since": 4 * SECOND, "connections": [1]}),
+    ):
+        session.feed(record)
+    session.last = 10 * SECOND
+    head, line = book_table(session)
+
+    assert head.endswith("frames      /s gaps missed resyncs dropped here crossed  proof")
+    assert line.split()[:8] == ["binance:BTCUSDT", "2", "0.2", "2", "3", "0", "12", "0"] and "broken" in line
+
+
+def test_clocks_are_told_with_how_sure_they_are() -> None:
+    session = Session(registry.venue)
+    assert clock_line(session) == "  clock    wall clock stepped 0 times"
+    session.feed(opened(1 * SECOND, 1, SPOT))
+    session.feed(frame(2 * SECOND, 1, on(SPOT, "depth@100ms", depth(SPOT, 101, 105))))
+    assert lag(session) == "-", "no book is live"
+    for record in snapshot(2 * SECOND, 9, SPOT, 103):
+        session.feed(record)
+    assert clock_line(session).endswith("   binance not measured")
+    without = lag(session)
+    for drift in (0, 2 * SECOND):
+        session.feed(note(3 * SECOND, CLOCK, {"drift_ns": drift}))
+    session.clocks.read("binance", 3 * SECOND + 50_000_001, 3 * SECOND - 4_000_000, 3 * SECOND, "clock")
+    assert clock_line(session) == "  clock    wall clock stepped 1 time   binance +52 ms (± 2 ms, by its clock)"
+    assert without != lag(session)
 
 
 def test_many_losses_collapse_to_a_count_by_kind_and_a_command() -> None:

@@ -48,7 +48,11 @@ class State(enum.StrEnum):
 
 
 class Counters(msgspec.Struct):
-    """What happened to a book. `missed` counts update ids by the venue's numbering; `stale_ns` is time known to be silent."""
+    """What happened to a book.
+
+    `missed` counts update ids by the venue's numbering. `dropped` counts frames that were dropped here of connections that carry
+    it: nobody knows whose each of them was. `stale_ns` is time known to be silent.
+    """
 
     updates: int = 0
     snapshots: int = 0
@@ -63,6 +67,7 @@ class Counters(msgspec.Struct):
     checksums_matched: int = 0
     checksums_failed: int = 0
     stale_ns: int = 0
+    dropped: int = 0
 
 
 class BookKeeper:

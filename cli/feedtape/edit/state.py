@@ -10,7 +10,7 @@ from feedtape.session import Session
 
 _STATE_SIZE: Final = 8 * 1024 * 1024
 """Largest state that stands in one record; a larger one is told book by book, since a line has a limit."""
-_TOLD: Final = ("connections", "conversations", "exchanges", "stalled", "flows", "echoes", "lanes", "instruments")
+_TOLD: Final = ("connections", "conversations", "exchanges", "stalled", "flows", "echoes", "clocks", "lanes", "instruments")
 
 State = dict[str, Any]
 
@@ -84,6 +84,7 @@ def _flow(saved: State, out: frozenset[int]) -> State:
     kept = saved | {"trades": 0, "quotes": 0}
     for name in ("trade_source", "quote_source"):
         kept[name] = 0 if saved[name] in out else saved[name]
+    kept["option_views"] = _without(saved.get("option_views", {}), out)
     if saved.get("merge") is not None:
         merge = _merge(saved["merge"], out)
         kept["merge"] = merge if merge["lanes"] else None
@@ -130,7 +131,8 @@ def _book_numbered(saved: State, number: Callable[[int], int]) -> State:
 
 def _flow_numbered(saved: State, number: Callable[[int], int]) -> State:
     sources = {name: number(saved[name]) for name in ("trade_source", "quote_source")}
-    return saved | sources | {"merge": _merge_numbered(saved.get("merge"), number)}
+    views = _keys(saved.get("option_views", {}), number)
+    return saved | sources | {"option_views": views, "merge": _merge_numbered(saved.get("merge"), number)}
 
 
 def _merge_numbered(saved: State | None, number: Callable[[int], int]) -> State | None:

@@ -8,6 +8,7 @@ from typing import Final
 
 from feedtape.errors import BadFrame, VenueError
 from feedtape.feed.address import Address
+from feedtape.feed.chain import Chain, check_options, options_of
 from feedtape.feed.clock import Clock
 from feedtape.feed.connection import CLOSE_WITHIN_S, MAX_MESSAGE
 from feedtape.feed.context import Access, ConnectionInfo, Context
@@ -15,6 +16,7 @@ from feedtape.feed.forecast import check_limits, check_open
 from feedtape.feed.line import Line
 from feedtape.feed.listing import instruments_of
 from feedtape.feed.logbook import Take
+from feedtape.feed.offsets import keep_asking
 from feedtape.feed.pace import Attempts, Messages
 from feedtape.feed.rest import open_rest, tls_context
 from feedtape.feed.snapshots import Snapshots, poll
@@ -23,11 +25,10 @@ from feedtape.model.events import Event
 from feedtape.model.records import CLOCK, Record, note
 from feedtape.model.targets import Target
 from feedtape.session import Session
+from feedtape.session.clocks import STEP_NS
 from feedtape.venues.registry import venue as find_venue
 
 CLOCK_EVERY_S: Final = 10.0
-STEP_NS: Final = 100_000_000
-"""A drift that changes by more between two looks is a step of the wall clock."""
 
 
 class LiveFeed:
@@ -52,6 +53,7 @@ class LiveFeed:
         max_life_s: float | None = None,
         backoff_s: float = 0.5,
         lanes: int = 1,
+        chain: Chain | None = None,
         max_frame: int = MAX_MESSAGE,
     ) -> None:
         """Prepare; nothing is connected before `run`.
@@ -61,15 +63,20 @@ class LiveFeed:
             silence_s: silence limit in place of the venues' own; `max_life_s` and `backoff_s` likewise.
             max_frame: largest message that is taken, in bytes.
             lanes: how many independent connections carry each subscription.
+            chain: targets name underlyings, and mean the options on them.
 
         Raises:
-            UsageError: for a venue that is unknown or closed, or an address that is none.
+            UsageError: for a venue that is unknown or closed, or without options where a chain is
+                wanted; an address that is none.
         """
         for name in dict.fromkeys(target.venue for target in targets):
             check_open(find_venue(name))
+            if chain is not None:
+                check_options(find_venue(name))
         self.targets: list[Target] = list(targets)
         """As given at first; in the venues' spelling once their lists of instruments were read."""
         self._channels = channels
+        self._chain = chain
         self._context = Context(session, take, clock, rng, say, silence_s, max_life_s, backoff_s, max_frame)
         overrides = urls or {}
         names = dict.fromkeys(target.venue for target in targets)
@@ -138,6 +145,8 @@ class LiveFeed:
             group.create_task(self._watch_refusals())
             for line in self._lines:
                 group.create_task(line.run())
+            for access in accesses.values():
+                group.create_task(keep_asking(self._context, access))
 
     async def _access(self, name: str, stack: AsyncExitStack) -> Access:
         venue, address = find_venue(name), self._addresses[name]
@@ -152,10 +161,15 @@ class LiveFeed:
         venue = access.venue
         targets = [target for target in self.targets if target.venue == venue.name]
         try:
-            instruments = await instruments_of(venue, access.rest, [target.symbol for target in targets])
+            symbols = [target.symbol for target in targets] if self._chain is None else []
+            instruments = await instruments_of(venue, access.rest, symbols)
         except BadFrame as error:
+            if self._chain is not None:
+                raise VenueError(f"{venue.name}: the list of instruments cannot be read: {error}") from error
             self._context.say(f"{venue.name}: the list of instruments cannot be read, symbols are unchecked: {error}")
             return [target._replace(symbol=venue.canonical_symbol(target.symbol)) for target in targets]
+        if self._chain is not None:
+            return options_of(venue, targets, instruments, self._chain, self._context.clock.wall(), self._context.say)
         return resolved(targets, instruments, self._context.say)
 
     async def _watch_refusals(self) -> None:

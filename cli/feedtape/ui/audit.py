@@ -4,7 +4,7 @@ from feedtape.replay.audit import Audit
 from feedtape.replay.times import clock, iso, span
 from feedtape.ui.output import printable
 from feedtape.ui.seals import seal_lines
-from feedtape.ui.summary import book_table, count, counters_line, loss_line
+from feedtape.ui.summary import book_table, clock_line, count, counters_line, loss_line
 
 _VERDICTS = {0: "whole: nothing was lost", 3: "read, with loss", 5: "CONTRADICTED: something on this tape is proven wrong"}
 
@@ -35,6 +35,7 @@ def audit_lines(audit: Audit) -> list[str]:
         f"digests  {totals.digests_matched} matched   {totals.digests_failed} failed   {totals.digests_unchecked} unchecked",
         *_container(audit),
         counters_line(session)[2:],
+        clock_line(session)[2:],
         "",
         *(line[2:] for line in book_table(session)),
         "",

@@ -15,7 +15,8 @@ def run_headless(
 ) -> int:
     """Play to the end or to `until`, print what came out, and return the exit status."""
     started = time.perf_counter()
-    with progress("replaying", playback.tape.size, quiet=json) as tell:
+    size = playback.tape.size
+    with progress("replaying", size, quiet=json, frames=lambda: playback.session.totals.frames) as tell:
         for _ in playback.play(until, after=since, wait=pause if follow else None, tell=tell):
             pass
     seconds = time.perf_counter() - started

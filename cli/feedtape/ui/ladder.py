@@ -1,122 +1,182 @@
-"""Ladders: one book as lines of text, several side by side, as rich renderables.
+"""Ladders: the levels of one book as rows, with bars of how much lies up to each.
 
-Lines are built as `Text`: a table of the same size costs five times as much to draw. A book that is not live shows its state and
-the reason where the levels would be, never an old level.
+A book that is not live has no levels: its state and the reason stand where they would be, never an old level.
 """
 
 from collections.abc import Sequence
-from decimal import Decimal
+from dataclasses import dataclass
+from decimal import Decimal, localcontext
+from itertools import accumulate
+from textwrap import wrap
+from typing import Final
 
-from rich.columns import Columns
-from rich.console import Group, RenderableType
-from rich.text import Text
-
-from feedtape.book.keeper import BookKeeper, State
-from feedtape.replay.times import clock, span
-from feedtape.session import Flow, Session
+from feedtape.book import measures
+from feedtape.ui.numbers import aligned, plain, tidied
 from feedtape.ui.output import printable
+from feedtape.ui.picture import BookPicture
+from feedtape.ui.plots import bar
+from feedtape.ui.rows import Row, cut, fit
+from feedtape.ui.rows import width as width_of
 
-WIDTH = 44
-_BAR = 10
-_QUIET_NS = 3_000_000_000
-"""A book without an update for so long says so; whether that is a stall is for the venue's heartbeat to tell."""
-_EIGHTHS = " ▏▎▍▌▋▊▉█"
-
-
-def state_word(keeper: BookKeeper, now: int) -> str:
-    """Return the state of a book in words: `live`, `stale 3.2 s`, `live, quiet 4.0 s`, `syncing`, `broken: gap`."""
-    if keeper.state is State.BROKEN:
-        return f"broken: {keeper.reason.partition(':')[0]}"
-    if keeper.state is State.SYNCING:
-        return "syncing"
-    if keeper.stale_since is not None:
-        return f"stale {span(max(0, now - keeper.stale_since))}"
-    if keeper.is_crossed:
-        return "live, crossed"
-    silent = now - keeper.last_recv
-    return f"live, quiet {span(silent)}" if silent >= _QUIET_NS else "live"
+Level = tuple[str, str]
+_LEAST_BAR: Final = 4
+_MOST_BAR: Final = 40
+_EXACT: Final = 100
+"""Digits in which any sum of sizes is exact."""
 
 
-def _bar(share: float) -> str:
-    eighths = round(share * _BAR * 8)
-    full, part = divmod(eighths, 8)
-    return ("█" * full + (_EIGHTHS[part] if part else "")).ljust(_BAR)
+@dataclass(frozen=True)
+class Ladder:
+    """How a ladder is to be drawn.
+
+    Attributes:
+        group: step that prices are grouped by; None: the venue's own levels.
+        changed: levels (side and price) to highlight; of grouped ones, none.
+        cursor: levels from the middle, bids positive, asks negative.
+        depth: levels a side at most; 0: as many as fit.
+    """
+
+    group: str | None = None
+    changed: frozenset[tuple[str, str]] = frozenset()
+    cursor: int = 0
+    depth: int = 0
 
 
-def _levels(levels: Sequence[tuple[str, str]], style: str, largest: Decimal) -> list[Text]:
-    lines = []
-    for price, size in levels:
-        share = float(Decimal(size) / largest) if largest else 0.0
-        lines.append(Text.assemble((f"{price:>14} ", style), f"{size:>16} ", (_bar(share), style)))
-    return lines
-
-
-def ladder(keeper: BookKeeper, flow: Flow | None, now: int, depth: int) -> RenderableType:
-    """Return one book: asks above, bids below, what is between them, the proof, the last trade."""
-    proof, reason = keeper.proof()
-    word = state_word(keeper, now)
-    live = keeper.state is State.LIVE
-    head = Text.assemble((printable(keeper.target), "bold"), "  ", (word, "bold green" if word == "live" else "bold reverse"))
-    sequence = keeper.book.sequence if live else None
-    facts = Text(f"proof {proof}  seq {'-' if sequence is None else sequence}  gaps {keeper.counters.gaps}", style="dim")
-    lines: list[Text] = [head, facts]
-    if live:
-        bids, asks = list(keeper.book.bids.top(depth)), list(keeper.book.asks.top(depth))
-        largest = max((Decimal(size) for _, size in [*bids, *asks]), default=Decimal(0))
-        padding = [Text("")]
-        lines += padding * (depth - len(asks)) + _levels(asks[::-1], "red", largest)
-        lines.append(_between(bids, asks))
-        lines += _levels(bids, "green", largest) + padding * (depth - len(bids))
-    else:
-        lines += [Text(""), Text(printable(reason), style="dim"), *[Text("")] * (2 * depth - 1)]
-    lines += [_last_trade(flow), _marks(flow)]
-    for line in lines:
-        line.no_wrap = True
-        line.truncate(WIDTH, overflow="ellipsis", pad=True)
-    return Group(*lines)
-
-
-def _between(bids: Sequence[tuple[str, str]], asks: Sequence[tuple[str, str]]) -> Text:
-    if not bids or not asks:
-        return Text("one-sided" if bids or asks else "empty", style="dim")
-    bid, ask = Decimal(bids[0][0]), Decimal(asks[0][0])
-    return Text(f"{(bid + ask) / 2:>14f}  spread {ask - bid:f}", style="bold")
-
-
-def _last_trade(flow: Flow | None) -> Text:
-    if flow is None or flow.trade is None:
-        return Text("")
-    trade = flow.trade
-    mark, style = ("▲ buy ", "green") if trade.side == "buy" else ("▼ sell", "red")
-    return Text.assemble("last ", (f"{mark} {printable(trade.price)} × {printable(trade.size)}", style))
-
-
-def _marks(flow: Flow | None) -> Text:
-    facts = flow.derivative if flow is not None else None
-    if facts is None:
-        return Text("")
-    named = (("mark", facts.mark), ("index", facts.index), ("funding", facts.funding_rate), ("oi", facts.open_interest))
-    return Text("  ".join(f"{name} {printable(value)}" for name, value in named if value is not None), style="dim")
-
-
-def screen(session: Session, keepers: Sequence[BookKeeper], now: int, depth: int, width: int, footer: str) -> RenderableType:
-    """Return some books of a session, as many side by side as the width holds, and one line below."""
-    books = [ladder(keeper, session.flows.get(keeper.target), now, depth) for keeper in keepers]
-    if not books:
-        books = [Text("waiting for the first book", style="dim")]
-    fitting = max(1, width // (WIDTH + 2))
-    rows = [Columns(books[at : at + fitting], width=WIDTH, padding=(0, 1)) for at in range(0, len(books), fitting)]
-    return Group(*rows, Text(f"{clock(now)}  {footer}", style="dim", no_wrap=True))
-
-
-def plain_line(keeper: BookKeeper, flow: Flow | None, now: int) -> str:
-    """Return one book as a line for a pipe."""
-    best_bid, best_ask = keeper.book.bids.best(), keeper.book.asks.best()
-    bid = f"{best_bid[0]} × {best_bid[1]}" if best_bid else "-"
-    ask = f"{best_ask[0]} × {best_ask[1]}" if best_ask else "-"
-    trades = flow.trades if flow else 0
-    proof = keeper.proof()[0]
-    return printable(
-        f"{clock(now)} {keeper.target} {state_word(keeper, now)} [{proof}] bid {bid} ask {ask} updates {keeper.counters.updates} "
-        f"trades {trades} gaps {keeper.counters.gaps}"
+def sides(book: BookPicture, group: str | None, most: int) -> tuple[list[Level], list[Level]]:
+    """Return bids and asks, the best first, grouped if that is asked for; `most` groups are enough."""
+    if group is None:
+        return book.bids, book.asks
+    bids, asks = measures.grouped(book.bids, group, "bid", most), measures.grouped(book.asks, group, "ask", most)
+    # Of levels that go on beyond what the picture holds, the last group has not all.
+    return (
+        bids[:-1] if 1 < len(bids) < most and book.levels[0] > len(book.bids) else bids,
+        asks[:-1] if 1 < len(asks) < most and book.levels[1] > len(book.asks) else asks,
     )
+
+
+def ladder_rows(book: BookPicture, width: int, height: int, how: Ladder) -> list[Row]:
+    """Return a book as one column of prices: asks above, bids below, mid and spread between them."""
+    if not book.is_live:
+        return _unproven(book, width, height)
+    fitting = (height - 1) // 2
+    depth = min(fitting, how.depth or fitting)
+    skip = max(0, abs(how.cursor) - depth)
+    bids, asks = sides(book, how.group, skip + depth)
+    asks_rows, bids_rows = _lines(book, asks, bids, width, how, slice(skip, skip + depth))
+    blank: Row = fit([], width)
+    rows = [blank] * (fitting - len(asks_rows)) + asks_rows[::-1]
+    rows.append(between(book, width, skip))
+    rows += bids_rows
+    return (rows + [blank] * height)[:height]
+
+
+def compact_rows(book: BookPicture, width: int, height: int, how: Ladder) -> list[Row]:
+    """Return a book as two columns: bids to the left, asks to the right, the best in the first row."""
+    if not book.is_live:
+        return _unproven(book, width, height)
+    depth = min(height - 1, how.depth or height - 1)
+    skip = max(0, abs(how.cursor) - depth)
+    bids, asks = sides(book, how.group, skip + depth)
+    half = (width - 1) // 2
+    ask_rows, bid_rows = _lines(book, asks, bids, half, how, slice(skip, skip + depth))
+    rows = [between(book, width, skip)]
+    blank: Row = fit([], half)
+    for at in range(depth):
+        left = _mirrored(bid_rows[at]) if at < len(bid_rows) else blank
+        right_ = ask_rows[at] if at < len(ask_rows) else blank
+        rows.append(fit([*left, (" ", ""), *right_], width))
+    return (rows + [fit([], width)] * height)[:height]
+
+
+def _mirrored(row: Row) -> Row:
+    """Turn a line round, so that bids have their price next to the asks."""
+    return [(_turned(text), part) for text, part in reversed(row)]
+
+
+_TURNED = str.maketrans("▏▎▍▌▋▊▉", "▕▕▕▐▐▐▐")
+
+
+def _turned(text: str) -> str:
+    if text == "▸":
+        return "◂"
+    return text[::-1].translate(_TURNED) if "█" in text or any(eighth in text for eighth in "▏▎▍▌▋▊▉") else text
+
+
+def _lines(
+    book: BookPicture, asks: Sequence[Level], bids: Sequence[Level], width: int, how: Ladder, shown: slice
+) -> tuple[list[Row], list[Row]]:
+    """Return the lines of both sides, the best first, in columns that both share; what does not fit goes from the right."""
+    shown_asks, shown_bids = asks[shown], bids[shown]
+    levels = [*shown_asks, *shown_bids]
+    sums = [*_sums(asks[: shown.stop])[shown], *_sums(bids[: shown.stop])[shown]]
+    largest = max(sums, default=Decimal(0))
+    texts = [
+        aligned([tidied(price, book.tick) for price, _ in levels]),
+        aligned([tidied(size, book.lot) for _, size in levels]),
+        aligned([tidied(plain(total), book.lot) for total in sums]),
+    ]
+    price, size, total = (len(column[0]) if column else 0 for column in texts)
+    left = width - 1 - price - 2 - size
+    if left < 2 + total:
+        texts, total = texts[:2], -2
+    left -= 2 + total + 1
+    bar_width = min(_MOST_BAR, left) if left >= _LEAST_BAR else 0
+    rows: list[Row] = []
+    for at, line in enumerate(zip(*texts, strict=True)):
+        side, number = ("ask", -(at + 1)) if at < len(shown_asks) else ("bid", at - len(shown_asks) + 1)
+        is_cursor = how.cursor == (number - shown.start if number < 0 else number + shown.start)
+        share = bar(float(sums[at] / largest) if largest else 0.0, bar_width)
+        rows.append(fit(_line(book, how, side, levels[at][0], line, share, is_cursor=is_cursor), width))
+    return rows[: len(shown_asks)], rows[len(shown_asks) :]
+
+
+def _line(book: BookPicture, how: Ladder, side: str, price: str, texts: Sequence[str], share: str, *, is_cursor: bool) -> Row:
+    """Return one level: a mark, price, size, and the sum up to it where there is room, and its bar."""
+    # Of a stale book nothing looks alive.
+    living, ground = ("dim", "line") if book.is_stale else (side, f"{side}.bar")
+    is_changed = how.group is None and not book.is_stale and (side, price) in how.changed
+    flash = f"{side}.flash" if is_changed else ""
+    row: Row = [("▸" if is_cursor else " ", "strong"), (texts[0], "cursor" if is_cursor else flash or living)]
+    row += [("  ", ""), (texts[1], flash or ("dim" if book.is_stale else ""))]
+    for total in texts[2:]:
+        row += [("  ", ""), (total, "dim")]
+    return [*row, (" ", ""), (share, ground)] if share else row
+
+
+def _sums(levels: Sequence[Level]) -> list[Decimal]:
+    """Return what lies up to each level, exactly."""
+    with localcontext() as context:
+        context.prec = _EXACT
+        return list(accumulate(Decimal(size) for _, size in levels))
+
+
+def between(book: BookPicture, width: int, skip: int = 0) -> Row:
+    """Return what stands between the sides: mid and spread, or what there is instead."""
+    if not book.bids and not book.asks:
+        return fit([("── empty ──", "warn")], width)
+    if not book.bids or not book.asks:
+        return fit([(f"── one-sided: no {'asks' if book.bids else 'bids'} ──", "warn")], width)
+    mid, spread = measures.mid(book.bids, book.asks), measures.spread(book.bids, book.asks)
+    if mid is None or spread is None:
+        return fit([("── no mid ──", "warn")], width)
+    row: Row = [("── ", "line")]
+    row += [(book.word, "warn"), ("  ", "")] if book.is_stale else []
+    row += [("CROSSED", "bad"), ("  ", "")] if book.is_crossed else []
+    row.append((f"mid {tidied(plain(mid), book.tick)}", "strong"))
+    row.append((f"  spread {tidied(plain(spread), book.tick)}", "warn" if spread <= 0 else ""))
+    points = measures.spread_bps(book.bids, book.asks)
+    if points is not None:
+        row.append((f" ({points:.2f} bp)", "dim"))
+    if skip:
+        row.append((f"  {skip} nearer left out", "dim"))
+    row.append((" ", ""))
+    return fit([*row, ("─" * max(0, width - width_of(row)), "line")], width)
+
+
+def _unproven(book: BookPicture, width: int, height: int) -> list[Row]:
+    """Say why there are no levels."""
+    words: list[Row] = [[(printable(book.word).upper(), "bad" if book.grade == "bad" else "warn")], []]
+    words += [[(cut(line, width - 1), "dim")] for line in wrap(printable(book.reason), max(1, width - 2))]
+    top = max(0, (height - len(words)) // 2)
+    rows = [fit([], width)] * top + [fit([(" ", ""), *row], width) for row in words]
+    return (rows + [fit([], width)] * height)[:height]

@@ -1,4 +1,4 @@
-"""Running a live feed under a person's eyes: signals, stop conditions, the picture. `ui.recording` writes it to a tape too."""
+"""Running a live feed under a person's eyes: signals and stop conditions. `ui.watching` shows it, `ui.recording` keeps it."""
 
 import asyncio
 import contextlib
@@ -8,44 +8,20 @@ import signal
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
 
 from feedtape.errors import VenueError
 from feedtape.feed.clock import Clock
+from feedtape.feed.connection import MAX_MESSAGE
 from feedtape.feed.live import LiveFeed
 from feedtape.model.events import Event
-from feedtape.model.records import Record
-from feedtape.model.targets import Target
+from feedtape.model.records import RECV, RECV_BINARY, Record
 from feedtape.replay.times import span
 from feedtape.session import Session
-from feedtape.ui.display import Display
 from feedtape.ui.output import printable, say
-from feedtape.ui.summary import loss_lines
-from feedtape.venues import registry
+from feedtape.ui.wanted import Wanted
 
 INTERRUPTED = 130
 _SAID_KEPT = 20
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """What to connect to, how, and for how long.
-
-    Attributes:
-        silence_s: a busy connection that says nothing for so long is replaced; `stop_after_silence_s` ends the run.
-        connections: how many connections carry the same, side by side.
-        max_frame: largest message that is taken, in bytes.
-    """
-
-    targets: list[Target]
-    channels: list[str]
-    urls: dict[str, str]
-    duration_s: float | None = None
-    frames: int | None = None
-    silence_s: float | None = None
-    stop_after_silence_s: float | None = None
-    connections: int = 1
-    max_frame: int | None = None
 
 
 class Run:
@@ -55,6 +31,7 @@ class Run:
         said: the newest things that the feed had to say.
         make_room: called before something is said, so that it does not run into a line that is rewritten in place.
         on_signal: what else a signal does, by its name.
+        watched: is told each record with its events, by whoever draws.
     """
 
     def __init__(self, wanted: Wanted, clock: Clock, session: Session, take: Callable[[Record], Sequence[Event]]) -> None:
@@ -65,11 +42,12 @@ class Run:
         self.said: deque[str] = deque(maxlen=_SAID_KEPT)
         self.make_room: Callable[[], None] = lambda: None
         self.on_signal: dict[str, Callable[[], None]] = {}
+        self.watched: Callable[[Record, Sequence[Event]], None] = lambda record, events: None
         self._wanted = wanted
         self._take = take
         self._stop = asyncio.Event()
         self._failure: Exception | None = None
-        self._frames = 0
+        self._frames = self._received = 0
         self._frames_at = time.monotonic()
         self.feed = LiveFeed(
             wanted.targets,
@@ -82,7 +60,8 @@ class Run:
             urls=wanted.urls,
             silence_s=wanted.silence_s,
             lanes=wanted.connections,
-            **({} if wanted.max_frame is None else {"max_frame": wanted.max_frame}),
+            max_frame=wanted.max_frame or MAX_MESSAGE,
+            chain=wanted.chain,
         )
 
     def hear(self, text: str) -> None:
@@ -106,6 +85,8 @@ class Run:
             # A tape that cannot be written ends the run loudly; raised inside a protocol callback it would end in a log.
             self.fail(error)
             return ()
+        self._received += record.kind in (RECV, RECV_BINARY)
+        self.watched(record, events)
         if self._wanted.frames is not None and self.session.totals.frames >= self._wanted.frames:
             self.stop(f"{self._wanted.frames} frames")
         return events
@@ -129,7 +110,8 @@ class Run:
         self.stop(name)
 
     @contextlib.asynccontextmanager
-    async def _signals(self) -> AsyncIterator[None]:
+    async def signals(self) -> AsyncIterator[None]:
+        """End the run by SIGINT and SIGTERM; in the main thread alone, where signals arrive."""
         loop = asyncio.get_running_loop()
         handled: list[signal.Signals] = []
         try:
@@ -156,21 +138,20 @@ class Run:
         Raises:
             FeedtapeError: what the feed or the tape could not do.
         """
-        async with self._signals():
-            feed = asyncio.ensure_future(self.feed.run(self._stop))
-            ends = None if self._wanted.duration_s is None else time.monotonic() + self._wanted.duration_s
-            while not feed.done():
-                wait = every_s if ends is None else max(0.0, min(every_s, ends - time.monotonic()))
-                await asyncio.wait((feed,), timeout=wait)
-                try:
-                    look()
-                except OSError as error:
-                    self.fail(error)
-                self._end_in_silence()
-                if ends is not None and time.monotonic() >= ends:
-                    self.stop(f"after {span(int((self._wanted.duration_s or 0) * 1e9))}")
-                    ends = None
-            await feed
+        feed = asyncio.ensure_future(self.feed.run(self._stop))
+        ends = None if self._wanted.duration_s is None else time.monotonic() + self._wanted.duration_s
+        while not feed.done():
+            wait = every_s if ends is None else max(0.0, min(every_s, ends - time.monotonic()))
+            await asyncio.wait((feed,), timeout=wait)
+            try:
+                look()
+            except OSError as error:
+                self.fail(error)
+            self._end_in_silence()
+            if ends is not None and time.monotonic() >= ends:
+                self.stop(f"after {span(int((self._wanted.duration_s or 0) * 1e9))}")
+                ends = None
+        await feed
         if self._failure is not None:
             raise self._failure
         totals, asked_for = self.session.totals, self._wanted.frames
@@ -181,7 +162,8 @@ class Run:
             raise VenueError(f"{what} {', '.join(self._names())}: {self.last_said or 'no answer yet'}")
 
     def _end_in_silence(self) -> None:
-        limit, frames, now = self._wanted.stop_after_silence_s, self.session.totals.frames, time.monotonic()
+        # Answers to requests of ours are no sign of life of the feed.
+        limit, frames, now = self._wanted.stop_after_silence_s, self._received, time.monotonic()
         if frames != self._frames:
             self._frames, self._frames_at = frames, now
         elif limit is not None and now - self._frames_at >= limit:
@@ -191,35 +173,6 @@ class Run:
         return list(dict.fromkeys(target.venue for target in self._wanted.targets))
 
 
-def watch(wanted: Wanted, depth: int, *, plain: bool, json: bool) -> int:
-    """Show live books until stopped; return the exit status."""
-    session = Session(registry.venue)
-    clock = Clock()
-    interrupted = asyncio.run(_watch(wanted, session, clock, depth, plain=plain, json=json))
-    if interrupted and not session.totals.frames:
-        return INTERRUPTED
-    for line in loss_lines(session.losses, "feedtape record keeps them, and feedtape verify"):
-        say(line.strip())
-    return status_of(session)
-
-
 def status_of(session: Session) -> int:
     """Return the exit status of a run that went well."""
     return 5 if session.contradicted else 3 if session.loss_found() else 0
-
-
-async def _watch(wanted: Wanted, session: Session, clock: Clock, depth: int, *, plain: bool, json: bool) -> bool:
-    run = Run(wanted, clock, session, session.feed)
-    with Display(session, depth, plain=plain, json=json) as display:
-        run.quiet = display.is_picture
-
-        def look() -> None:
-            display.show(clock.now(), f"{printable(run.last_said)}  ctrl-c ends".strip())
-
-        await run.go(display.interval_s, look)
-        display.show(clock.now(), "", force=True)
-    if run.quiet:
-        # What was said while the picture stood would be gone with it.
-        for text in run.said:
-            say(printable(text))
-    return run.reason == "SIGINT"

@@ -1,9 +1,11 @@
 """A plan, as a person or a machine reads it."""
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from feedtape.feed.chain import Chain, check_options, options_of
 from feedtape.feed.forecast import Forecast, check_open, forecast
 from feedtape.feed.listing import looked_up
 from feedtape.feed.symbols import resolved
@@ -15,14 +17,22 @@ _STREAMS_SHOWN = 3
 _CONNECTIONS_SHOWN = 12
 
 
-def show(targets: Sequence[Target], channels: Sequence[str], urls: Mapping[str, str], lanes: int, *, json: bool) -> None:
+def show(
+    targets: Sequence[Target],
+    channels: Sequence[str],
+    urls: Mapping[str, str],
+    lanes: int,
+    chain: Chain | None = None,
+    *,
+    json: bool,
+) -> None:
     """Plan a recording of these targets and print it.
 
     Raises:
         UsageError: when a symbol means nothing, or the venue does not allow it.
         VenueError: when a venue's instruments cannot be had.
     """
-    made = asyncio.run(_plans(targets, channels, urls, lanes))
+    made = asyncio.run(_plans(targets, channels, urls, lanes, chain))
     if json:
         put_json([_as_json(one) for one in made])
         return
@@ -33,14 +43,23 @@ def show(targets: Sequence[Target], channels: Sequence[str], urls: Mapping[str, 
             put(line)
 
 
-async def _plans(targets: Sequence[Target], channels: Sequence[str], urls: Mapping[str, str], lanes: int) -> list[Forecast]:
+async def _plans(
+    targets: Sequence[Target], channels: Sequence[str], urls: Mapping[str, str], lanes: int, chain: Chain | None
+) -> list[Forecast]:
     found = []
     for name in dict.fromkeys(target.venue for target in targets):
         venue = registry.venue(name)
         check_open(venue)
         wanted = [target for target in targets if target.venue == name]
-        instruments = await looked_up(venue, urls.get(name), [target.symbol for target in wanted], say)
-        found.append(await forecast(venue, resolved(wanted, instruments, say), channels, lanes))
+        if chain is not None:
+            check_options(venue)
+        symbols = [target.symbol for target in wanted] if chain is None else []
+        instruments = await looked_up(venue, urls.get(name), symbols, say)
+        if chain is None:
+            spelled = resolved(wanted, instruments, say)
+        else:
+            spelled = options_of(venue, wanted, instruments, chain, time.time_ns(), say)
+        found.append(await forecast(venue, spelled, channels, lanes))
     return found
 
 

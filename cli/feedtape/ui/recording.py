@@ -2,24 +2,28 @@
 
 import asyncio
 import contextlib
+import shutil
 import sys
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from feedtape.feed.clock import Clock
-from feedtape.model.records import MARKER
+from feedtape.model.events import Event
+from feedtape.model.records import MARKER, Record
 from feedtape.recorder import Recorder, Rotation
 from feedtape.replay.times import span
 from feedtape.session import Session
 from feedtape.tape.writer import TapeWriter
 from feedtape.ui.keys import keys
 from feedtape.ui.lanes import lane_lines
-from feedtape.ui.live import INTERRUPTED, Run, Wanted, status_of
+from feedtape.ui.live import INTERRUPTED, Run, status_of
 from feedtape.ui.output import printable, put, put_json, say
-from feedtape.ui.summary import amount, book_table, compression, count, counted, counters_line, loss_lines
+from feedtape.ui.summary import amount, book_table, clock_line, compression, count, counted, counters_line, lag, loss_lines
+from feedtape.ui.wanted import Wanted
+from feedtape.ui.watching import ScreenOptions, connections_of
 from feedtape.venues import registry
 
 _STATUS_EVERY_S = 60.0
@@ -118,7 +122,7 @@ class _Status:
             f"{elapsed // 3600:02d}:{elapsed // 60 % 60:02d}:{elapsed % 60:02d}  {live}/{len(session.books)} books live  "
             f"{count(round(rate))}/s  {amount(session.totals.bytes)} in  {amount(recorder.size)} out  "
             f"queue {writer.filled:.0%}{behind}  losses {session.totals.losses}  stalls {session.totals.stalls}  "
-            f"dropped here {session.totals.dropped}"
+            f"dropped here {session.totals.dropped}  lag {lag(session)}"
         )
 
     def clear(self) -> None:
@@ -128,77 +132,154 @@ class _Status:
             sys.stderr.flush()
 
 
-def record(wanted: Wanted, tapes: Tapes, *, quiet: bool, json: bool) -> int:
-    """Record until stopped, print the summary, and return the exit status."""
-    session, clock, finished = Session(registry.venue), Clock(), _Finished(tapes)
-    started = clock.now()
-    writer = tapes.make(started, 1 if tapes.rotates else None)
-    rotation = Rotation(tapes.make, tapes.rotate_every_ns, tapes.rotate_size, finished.tell) if tapes.rotates else None
-    recorder = Recorder(writer, session, rotation=rotation)
-    if not quiet and not json:
-        targets = ", ".join(map(str, wanted.targets))
-        say(f"recording {printable(targets)} -> {printable(str(writer.path))}\nctrl-c stops and closes the file cleanly")
-    recorder.begin(started, tapes.header)
-    status = _Status(recorder, clock, quiet=quiet or json)
-    try:
-        reason = asyncio.run(_record(wanted, tapes, recorder, clock, status, finished, quiet=quiet or json))
-    except BaseException:
-        status.clear()
-        _keep_or_remove(recorder, clock)
-        raise
-    status.clear()
-    recorder.finish(clock.now(), reason)
-    if rotation is None:
-        finished.tell(recorder.writer)
-    finished.look()
-    if json:
-        put_json(_facts(recorder, reason, finished.count))
-    elif not quiet:
-        for line in recorded_lines(recorder, clock.now() - started, reason, finished.count):
-            say(line)
-    return INTERRUPTED if reason == "SIGINT" and not session.totals.frames else status_of(session)
+class Recording:
+    """A live run that goes to a tape."""
 
+    def __init__(self, wanted: Wanted, tapes: Tapes, *, quiet: bool) -> None:
+        """Begin the tape.
 
-async def _record(
-    wanted: Wanted,
-    tapes: Tapes,
-    recorder: Recorder,
-    clock: Clock,
-    status: _Status,
-    finished: _Finished,
-    *,
-    quiet: bool,
-) -> str:
-    run = Run(wanted, clock, recorder.session, recorder.take)
-    run.quiet = quiet
-    run.make_room = status.clear
-    recorder.say = run.hear
-    recorder.late = run.feed.told
+        Raises:
+            TapeError: when it cannot be written.
+        """
+        self.clock, self.finished = Clock(), _Finished(tapes)
+        self.started = self.clock.now()
+        writer = tapes.make(self.started, 1 if tapes.rotates else None)
+        rotation = Rotation(tapes.make, tapes.rotate_every_ns, tapes.rotate_size, self.finished.tell) if tapes.rotates else None
+        self.recorder = Recorder(writer, Session(registry.venue), rotation=rotation)
+        self.status = _Status(self.recorder, self.clock, quiet=quiet)
+        self.run = Run(wanted, self.clock, self.recorder.session, self.recorder.take)
+        self.run.make_room = self.status.clear
+        ask = lambda: self.status.show(asked=True)  # noqa: E731
+        self.run.on_signal = {"SIGUSR1": lambda: self.mark("SIGUSR1"), "SIGUSR2": ask, "SIGINFO": ask}
+        self.recorder.say = self.run.hear
+        self.recorder.late = self._late
+        # Half the promised time, so that a frame that came just after a flush is still in time.
+        self.every_s = tapes.flush_s / 2
+        self._tapes = tapes
+        self._is_shown = False
 
-    def mark(by: str) -> None:
-        number = len(recorder.session.markers) + 1
+    def begin(self) -> None:
+        """Write the header."""
+        self.recorder.begin(self.started, self._tapes.header)
+
+    def _late(self, record: Record, events: Sequence[Event]) -> None:
+        self.run.feed.told(record, events)
+        self.run.watched(record, events)
+
+    def mark(self, by: str) -> None:
+        """Drop a marker."""
+        number = len(self.recorder.session.markers) + 1
         try:
-            recorder.mark(clock.now(), MARKER, {"note": f"marker {number}", "by": by})
+            self.recorder.mark(self.clock.now(), MARKER, {"note": f"marker {number}", "by": by})
         except OSError as error:
-            run.fail(error)
+            self.run.fail(error)
             return
-        run.hear(f"marker {number}")
+        self.run.hear(f"marker {number}")
 
-    def look() -> None:
-        recorder.look()
-        finished.look()
-        status.show()
-        if tapes.max_size is not None and recorder.size >= tapes.max_size:
-            run.stop(f"{amount(tapes.max_size)} of tape")
+    def look(self) -> None:
+        """Do what is owed to the tape and to whoever reads the status line."""
+        self.recorder.look()
+        self.finished.look()
+        if not self._is_shown:
+            self.status.show()
+        if self._tapes.max_size is not None and self.recorder.size >= self._tapes.max_size:
+            self.run.stop(f"{amount(self._tapes.max_size)} of tape")
 
-    ask = lambda: status.show(asked=True)  # noqa: E731
-    run.on_signal = {"SIGUSR1": lambda: mark("SIGUSR1"), "SIGUSR2": ask, "SIGINFO": ask}
-    with keys({} if quiet else {"m": lambda: mark("key"), "q": lambda: run.stop("q")}) as has_keys:
+    def facts(self) -> dict[str, Any]:
+        """Return what the status panel shows."""
+        recorder, writer, now = self.recorder, self.recorder.writer, self.clock.now()
+        self._is_shown = True
+        return {
+            "connections": connections_of(self.run),
+            "tape": writer.path,
+            "elapsed_ns": now - self.started,
+            "segment": recorder.segment if self._tapes.rotates else None,
+            "size": recorder.size,
+            "level": writer.level,
+            "blocks": len(writer.blocks),
+            "queue": writer.filled,
+            "deferred": recorder.deferred,
+            "disk_left": _disk_left(writer.path),
+            "rotates_in_ns": None if recorder.rotates_at is None else max(0, recorder.rotates_at - now),
+            "markers": len(recorder.session.markers),
+        }
+
+    def end(self) -> str:
+        """Close the tape, and return why it ended."""
+        reason = self.run.reason or "end of the feed"
+        self.status.clear()
+        self.recorder.finish(self.clock.now(), reason)
+        if not self._tapes.rotates:
+            self.finished.tell(self.recorder.writer)
+        self.finished.look()
+        return reason
+
+    def give_up(self) -> None:
+        """End a recording that failed: what was received is kept, a tape without a frame is not left behind."""
+        self.status.clear()
+        _keep_or_remove(self.recorder, self.clock)
+
+
+def _disk_left(path: Path) -> int | None:
+    try:
+        return shutil.disk_usage(path.parent).free
+    except OSError:
+        return None
+
+
+def record(
+    wanted: Wanted, tapes: Tapes, *, quiet: bool, json: bool, screen: ScreenOptions | None = None, unfolded: bool = False
+) -> int:
+    """Record until stopped, print the summary, and return the exit status.
+
+    Args:
+        screen: draw the status panel, or the books at first when `unfolded`; None: lines.
+    """
+    is_silent = quiet or json
+    recording = Recording(wanted, tapes, quiet=is_silent)
+    try:
+        if not is_silent:
+            targets, path = ", ".join(map(str, wanted.targets)), recording.recorder.writer.path
+            say(f"recording {printable(targets)} -> {printable(str(path))}\nctrl-c stops and closes the file cleanly")
+        recording.begin()
+        if screen is None:
+            asyncio.run(_record(recording, quiet=is_silent))
+        else:
+            _show(recording, screen, unfolded=unfolded)
+    except BaseException:
+        recording.give_up()
+        raise
+    reason = recording.end()
+    recorder, session = recording.recorder, recording.recorder.session
+    if json:
+        put_json(_facts(recorder, reason, recording.finished.count))
+    elif not quiet:
+        for line in recorded_lines(recorder, recording.clock.now() - recording.started, reason, recording.finished.count):
+            say(line)
+    return INTERRUPTED if reason in ("SIGINT", "q") and not session.totals.frames else status_of(session)
+
+
+async def _record(recording: Recording, *, quiet: bool) -> None:
+    run = recording.run
+    run.quiet = quiet
+    with keys({} if quiet else {"m": lambda: recording.mark("key"), "q": lambda: run.stop("q")}) as has_keys:
         if has_keys and not quiet:
             say("m drops a marker")
-        # Half the promised time, so that a frame that came just after a flush is still in time.
-        await run.go(tapes.flush_s / 2, look)
-    return run.reason or "end of the feed"
+        async with run.signals():
+            await run.go(recording.every_s, recording.look)
+
+
+def _show(recording: Recording, options: ScreenOptions, *, unfolded: bool) -> None:
+    from feedtape.ui.keymap import RECORD, keymap
+    from feedtape.ui.live_stage import LiveStage
+    from feedtape.ui.screen.run import record_desk, show
+
+    view = options.view(RECORD)
+    view.is_folded = not unfolded
+    show(LiveStage(lambda: recording), view, keymap(options.keys), options, record_desk)
+    for text in recording.run.said:
+        # What was said while the panel stood would be gone with it.
+        say(printable(text))
 
 
 def _keep_or_remove(recorder: Recorder, clock: Clock) -> None:
@@ -230,6 +311,8 @@ def _facts(recorder: Recorder, reason: str, tapes: int) -> dict[str, Any]:
         "losses": totals.losses,
         "loss": [loss.as_json() for loss in session.losses],
         "books": session.as_json(),
+        "clock_steps": totals.clock_steps,
+        "clocks": session.clocks.as_json(),
         "markers": len(session.markers),
         "status": status_of(session),
     }
@@ -241,15 +324,17 @@ def recorded_lines(recorder: Recorder, elapsed_ns: int, reason: str, tapes: int)
     totals = session.totals
     path = printable(str(writer.path))
     files = "file     " if tapes == 1 else f"files    {tapes} segments, "
+    blocks = f"{counted(len(writer.blocks), 'block')}, " if tapes == 1 else ""
     return [
         f"recorded {span(elapsed_ns)}, {counted(len(session.books), 'book')}, {counted(totals.frames, 'frame')}  ->  {path}",
         "",
         *book_table(session),
         "",
-        f"  {files}{amount(size)} from {compression(session, size)}, closed ({printable(reason)})",
+        f"  {files}{amount(size)} from {compression(session, size)}, {blocks}closed cleanly ({printable(reason)})",
         f"  chain    {writer.head}",
         *lane_lines(session),
         counters_line(session),
         *loss_lines(session.losses, f"feedtape verify {path}"),
+        clock_line(session),
         f"  check    feedtape verify {path}",
     ]

@@ -1,7 +1,8 @@
 """Summaries: what was recorded and what was lost, every kind of loss named, zeros included."""
 
+from feedtape.book.keeper import BookKeeper
 from feedtape.replay.times import clock, span
-from feedtape.session import Loss, Session
+from feedtape.session import Loss, Offset, Session, latency_ns
 from feedtape.ui.output import printable
 
 _LISTED = 5
@@ -33,24 +34,40 @@ def compression(session: Session, size: int) -> str:
     return amount(raw) + (f" ({raw / size:.1f}x)" if size else "")
 
 
+_COLUMNS = (("frames", 9), ("/s", 7), ("gaps", 4), ("missed", 6), ("resyncs", 7), ("dropped here", 12), ("crossed", 7))
+
+
 def book_table(session: Session) -> list[str]:
-    """Return a line for each book, under a head: updates, rate, what was missed, and how it is proven."""
+    """Return a line for each book, under a head: frames, rate, every kind of loss, and how it is proven.
+
+    Frames are those of its symbol, and of all pages; `missed` are updates that the venue or the network lost, `dropped here`
+    frames that we did, of the connections that carry the book.
+    """
     if not session.books:
         return ["  no book"]
-    seconds = max((session.last - (session.first or session.last)) / 1e9, 1e-9)
-    name_width = max(len("book"), *(len(printable(target)) for target in session.books))
-    lines = [f"  {'book':<{name_width}}  {'updates':>9} {'/s':>7} {'gaps':>5} {'missed':>8} {'resyncs':>7} {'crossed':>7}  proof"]
-    for target, keeper in session.books.items():
-        counters = keeper.counters
-        proof, reason = keeper.proof()
-        grade = proof if keeper.state.value == "live" else f"{proof} ({reason})"
-        if counters.checksums_matched or counters.checksums_failed:
-            grade += f", checksums {counters.checksums_matched} matched, {counters.checksums_failed} failed"
-        lines.append(
-            f"  {printable(target):<{name_width}}  {count(counters.updates):>9} {counters.updates / seconds:>7.1f} "
-            f"{counters.gaps:>5} {counters.missed:>8} {counters.resyncs:>7} {counters.crossed:>7}  {printable(grade)}"
-        )
-    return lines
+    seconds = (session.last - (session.first or session.last)) / 1e9
+    width = max(len("book"), *(len(printable(target)) for target in session.books))
+    head = " ".join(f"{name:>{size}}" for name, size in _COLUMNS)
+    return [f"  {'book':<{width}}  {head}  proof", *(_book_line(session, target, width, seconds) for target in session.books)]
+
+
+def _book_line(session: Session, target: str, width: int, seconds: float) -> str:
+    keeper, frames = session.books[target], session.frames_of(target.partition("@")[0])
+    counters = keeper.counters
+    cells = (
+        "-" if frames is None else count(frames),
+        "-" if frames is None or not seconds else f"{frames / seconds:.1f}",
+        *map(count, (counters.gaps, counters.missed, counters.resyncs, counters.dropped, counters.crossed)),
+    )
+    told = " ".join(f"{cell:>{size}}" for cell, (_, size) in zip(cells, _COLUMNS, strict=True))
+    return f"  {printable(target):<{width}}  {told}  {printable(_grade(keeper))}"
+
+
+def _grade(keeper: BookKeeper) -> str:
+    proof, reason = keeper.proof()
+    grade = proof if keeper.is_live else f"{proof} ({reason})"
+    matched, failed = keeper.counters.checksums_matched, keeper.counters.checksums_failed
+    return grade + (f", checksums {matched} matched, {failed} failed" if matched or failed else "")
 
 
 def loss_lines(losses: list[Loss], more: str) -> list[str]:
@@ -69,10 +86,17 @@ def loss_lines(losses: list[Loss], more: str) -> list[str]:
 def loss_line(loss: Loss) -> str:
     """Return one loss in words: what, when, for how long, how much, and whether it was mended."""
     where = printable(loss.target) or "session"
+    length = "" if loss.to is None else f" for {span(loss.to - loss.since)}"
     missed = "" if loss.missed is None else f", {count(loss.missed)} missed"
-    mended = "not rebuilt since" if loss.to is None else f"for {span(loss.to - loss.since)}"
     detail = f" ({printable(loss.detail)})" if loss.detail else ""
-    return f"{where} {clock(loss.since)} {loss.kind}{missed}; {mended}{detail}"
+    return f"{where} {clock(loss.since)}{length}: {loss.kind}{missed}{_mended(loss)}{detail}"
+
+
+def _mended(loss: Loss) -> str:
+    if loss.to is None:
+        return "; not rebuilt since"
+    # Trades, and what is lost of no book, come back by nothing.
+    return "; rebuilt" if loss.target and loss.kind != "trades" else ""
 
 
 def counters_line(session: Session) -> str:
@@ -83,3 +107,37 @@ def counters_line(session: Session) -> str:
         f"frames too long {totals.refused_frames}   untracked {totals.untracked}   "
         f"http errors {totals.http_errors}   dropped here {totals.dropped}"
     )
+
+
+def clock_line(session: Session) -> str:
+    """Return how often our wall clock stepped, and how the venues' clocks differ from it, as far as that was measured."""
+    steps = session.totals.clock_steps
+    parts = [f"  clock    wall clock stepped {counted(steps, 'time')}"]
+    for venue in sorted({target.partition(":")[0] for target in (*session.books, *session.flows)}):
+        offset = session.clocks.of(venue)
+        told = "not measured" if offset is None else _offset(offset)
+        parts.append(f"{printable(venue)} {told}")
+    return "   ".join(parts)
+
+
+def _offset(offset: Offset) -> str:
+    return f"{_signed(offset.ns)} (± {_ms(offset.uncertain_ns)}, by its {offset.source})"
+
+
+def lag(session: Session) -> str:
+    """Return how long the latest update of the slowest live book was under way; `-` where none tells its time."""
+    found = [
+        latency_ns(keeper.last_time, keeper.last_recv, session.clocks.of(target.partition(":")[0]))
+        for target, keeper in session.books.items()
+        if keeper.is_live
+    ]
+    known = [one for one in found if one is not None]
+    return _signed(max(known)).lstrip("+") if known else "-"
+
+
+def _signed(ns: int) -> str:
+    return f"{'-' if ns < 0 else '+'}{_ms(abs(ns))}"
+
+
+def _ms(ns: int) -> str:
+    return f"{ns / 1e9:.2f} s" if ns >= 10**9 else f"{ns / 1e6:.0f} ms"

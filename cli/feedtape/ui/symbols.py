@@ -1,10 +1,12 @@
 """A venue's instruments, as a person or a machine reads them."""
 
 import asyncio
+import os
 from datetime import UTC, datetime
 
 from feedtape.errors import UsageError
 from feedtape.feed.forecast import check_open
+from feedtape.feed.known import remember
 from feedtape.feed.listing import looked_up
 from feedtape.feed.symbols import fitting, is_pattern
 from feedtape.model.instruments import Instrument
@@ -25,6 +27,9 @@ def show(venue: Venue, pattern: str, url: str | None, *, every: bool, json: bool
     check_open(venue)
     wanted = pattern if is_pattern(pattern) else f"*{pattern}*"
     listed = asyncio.run(looked_up(venue, url, [pattern], say))
+    # What stands in for a venue may list anything.
+    if url is None:
+        remember(venue.name, listed, os.environ)
     found = [one for one in fitting(wanted, listed) if every or one.trading is not False]
     if not found:
         raise UsageError(f"{venue.name} lists nothing that fits {pattern!r}", hint=f"feedtape symbols {venue.name}")

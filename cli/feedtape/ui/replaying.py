@@ -1,0 +1,110 @@
+"""Playing a tape at its own pace: on a screen, as lines, or as one picture in a file."""
+
+import re
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from feedtape.model.events import Event
+from feedtape.model.records import Record
+from feedtape.replay.pacing import Pace
+from feedtape.replay.playback import Playback
+from feedtape.ui.lines import EVERY_S, lines_for
+from feedtape.ui.output import say
+from feedtape.ui.play_stage import Playing, PlayStage
+from feedtape.ui.status import told_status
+from feedtape.ui.watching import ScreenOptions
+
+if TYPE_CHECKING:
+    from textual.pilot import Pilot
+
+_FOLLOW_S: Final = 0.2
+_FONTS: Final = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
+"""A picture names no address: whoever looks at it would fetch fonts from there."""
+
+
+def replay_lines(playback: Playback, playing: Playing, options: ScreenOptions, *, json: bool) -> int:
+    """Play a tape as lines and return the exit status. Ctrl-C ends it like the end of the tape."""
+    lines = lines_for(json=json, depth=options.depth, only=list(playing.only), is_chain=options.is_chain)
+    now, due = 0, 0.0
+    try:
+        for record, _ in _paced(playback, playing):
+            now = record.time
+            if time.monotonic() >= due:
+                lines.show(playback.session, now)
+                due = time.monotonic() + EVERY_S
+    except KeyboardInterrupt:
+        return 0
+    if now:
+        lines.show(playback.session, now)
+    return told_status(playback, whole=playing.until is None)
+
+
+def _paced(playback: Playback, playing: Playing) -> Iterator[tuple[Record, Sequence[Event]]]:
+    """Yield records when they are due."""
+    pace = None if playing.follow else Pace(playing.speed, time.monotonic, playing.idle_limit_s)
+
+    def wait() -> bool:
+        time.sleep(_FOLLOW_S)
+        return True
+
+    for record, events in playback.play(playing.until, after=playing.since, wait=wait if playing.follow else None):
+        if playing.since is not None and record.time < playing.since:
+            continue
+        if pace is not None and (due := pace.wait_s(record.time)) > 0:
+            time.sleep(due)
+        yield record, events
+
+
+def replay_screen(playback: Playback, playing: Playing, options: ScreenOptions) -> int:
+    """Play a tape on a screen and return the exit status."""
+    from feedtape.ui.screen.run import replay_desk, show
+
+    stage = PlayStage(playback, playing)
+    show(stage, *_screen(playing, options), options, replay_desk)
+    for text in stage.said:
+        say(text)
+    return told_status(playback, whole=False)
+
+
+def _screen(playing: Playing, options: ScreenOptions) -> tuple[Any, Any]:
+    from feedtape.ui.keymap import REPLAY, keymap
+
+    view = options.view(REPLAY)
+    view.only = frozenset(one.lower() for one in playing.only)
+    return view, keymap(options.keys)
+
+
+def replay_picture(
+    playback: Playback, playing: Playing, options: ScreenOptions, path: Path, size: tuple[int, int], press: str
+) -> int:
+    """Write one picture of the screen into an SVG file, and return the exit status.
+
+    Args:
+        size: columns and lines.
+        press: keys that are pressed before.
+    """
+    from feedtape.ui.screen.app import BoardApp
+    from feedtape.ui.screen.run import replay_desk
+
+    stage = PlayStage(playback, playing)
+    app = BoardApp(stage, *_screen(playing, options), replay_desk, fps=options.fps, theme=options.theme)
+    drawn: list[str] = []
+
+    async def draw(pilot: "Pilot[Any]") -> None:
+        await app.drawn.wait()
+        for key in press.split():
+            await pilot.press(key)
+        app.drawn.clear()
+        await app.drawn.wait()
+        await pilot.pause()
+        drawn.append(app.export_screenshot(title=f"feedtape replay {playback.tape.path.name}"))
+        app.quit("q")
+
+    app.run(headless=True, size=size, auto_pilot=draw)
+    stage.ended.result()
+    if app.failure is not None:
+        raise app.failure
+    path.write_text(_FONTS.sub("", drawn[0]), encoding="utf-8")
+    return told_status(playback, whole=False)

@@ -1,0 +1,194 @@
+"""The screen of a replay: the books of a tape, a line of its time, and every way to move on it."""
+
+from typing import Any, Final
+
+from feedtape.errors import FeedtapeError
+from feedtape.replay.conditions import Condition, parse_place
+from feedtape.replay.reel import problems
+from feedtape.ui import draw
+from feedtape.ui.picture import BookPicture
+from feedtape.ui.play_stage import PlayStage
+from feedtape.ui.rows import Cell, Row
+from feedtape.ui.screen.canvas import Canvas
+from feedtape.ui.screen.desk import Desk
+from feedtape.ui.time_line import head_words, line_rows
+
+_SHORT_S: Final = 5
+_LONG_S: Final = 60
+
+
+class ReplayDesk(Desk):
+    """Shows a tape that is played, and moves on it."""
+
+    def __init__(self, app: Any) -> None:
+        super().__init__(app)
+        self._found: Condition | None = None
+        app.canvas("line").display = True
+
+    @property
+    def stage(self) -> PlayStage:
+        """The player."""
+        stage: PlayStage = self.app.stage  # type: ignore[assignment]
+        return stage
+
+    # -- drawing
+
+    def _more(self, picture: Any) -> list[Cell]:
+        return head_words(self.stage.head)
+
+    def _draw_panels(self, *given: Any) -> None:
+        super()._draw_panels(*given)
+        self._show("line", lambda width, height: line_rows(self.stage.timeline, self.stage.head, width))
+
+    def raw_rows(self, book: BookPicture | None, width: int, height: int) -> list[Row]:
+        """Return the frame at which a pause stands, with exactly what it changed; the newest of the book while it plays."""
+        told = self.stage.step_told
+        if told is None or not self.stage.head.is_paused:
+            return super().raw_rows(book, width, height)
+        changed = [
+            (change.side, change.price, change.before, change.after)
+            for target, changes in told.changes.items()
+            if book is None or target == book.target
+            for change in changes
+        ]
+        return draw.raw_rows(told.record, told.events, changed, width, height)
+
+    def clicked(self, canvas: Canvas, x: int, y: int) -> None:
+        """Go where the line of time was clicked."""
+        if canvas.id == "line" and canvas.size.width > 1:
+            share = x / (canvas.size.width - 1)
+            self.stage.seek(lambda head: head.first + int((head.last - head.first) * share))
+        else:
+            super().clicked(canvas, x, y)
+
+    def held_up(self) -> None:
+        """Say what is being looked for."""
+        if self.stage.head.busy:
+            self.app.foot(f"{self.stage.head.busy}… esc stops it")
+
+    # -- keys
+
+    def do_app_close(self) -> None:
+        """Stop a search, or close what is open."""
+        if self.stage.head.busy:
+            self.stage.interrupt()
+        else:
+            super().do_app_close()
+
+    def do_replay_pause(self) -> None:
+        """Pause, or go on."""
+        self.stage.toggle()
+
+    def do_replay_step(self) -> None:
+        """One frame forward."""
+        self.stage.step(1)
+
+    def do_replay_step_back(self) -> None:
+        """One frame back."""
+        self.stage.step(-1)
+
+    def do_replay_step_book(self) -> None:
+        """Forward to the next frame of this book."""
+        self.stage.step(1, self.view.selected)
+
+    def do_replay_step_book_back(self) -> None:
+        """Back to the frame of this book before."""
+        self.stage.step(-1, self.view.selected)
+
+    def do_replay_forward(self) -> None:
+        """Some seconds forward."""
+        self.stage.seek_by(_SHORT_S)
+
+    def do_replay_back(self) -> None:
+        """Some seconds back."""
+        self.stage.seek_by(-_SHORT_S)
+
+    def do_replay_minute_forward(self) -> None:
+        """A minute forward."""
+        self.stage.seek_by(_LONG_S)
+
+    def do_replay_minute_back(self) -> None:
+        """A minute back."""
+        self.stage.seek_by(-_LONG_S)
+
+    def do_replay_start(self) -> None:
+        """Go to the start."""
+        self.stage.seek(lambda head: head.first)
+
+    def do_replay_end(self) -> None:
+        """Go to the end."""
+        self.stage.seek(lambda head: head.last)
+
+    def do_replay_percent(self, tenth: int = 0) -> None:
+        """Jump to a tenth of the tape."""
+        self.stage.seek(lambda head: head.first + (head.last - head.first) * tenth // 10)
+
+    def do_replay_faster(self) -> None:
+        """Double the speed."""
+        self.stage.pace(2)
+
+    def do_replay_slower(self) -> None:
+        """Halve the speed."""
+        self.stage.pace(0.5)
+
+    def do_replay_normal(self) -> None:
+        """Play at the tape's own speed."""
+        self.stage.pace(None)
+
+    def do_replay_next_problem(self) -> None:
+        """Go to the next problem: of the book that is shown, or of any."""
+        self._problem(forward=True)
+
+    def do_replay_previous_problem(self) -> None:
+        """Go to the problem before."""
+        self._problem(forward=False)
+
+    def _problem(self, *, forward: bool) -> None:
+        picture = self.picture
+        single = picture is not None and draw.is_book(self.view, picture)
+        self.stage.find(problems(self.view.selected if single else None), "problem", forward=forward)
+
+    def do_replay_next_marker(self) -> None:
+        """Go to the next marker or bookmark."""
+        self._marker(forward=True)
+
+    def do_replay_previous_marker(self) -> None:
+        """Go to the marker or bookmark before."""
+        self._marker(forward=False)
+
+    def _marker(self, *, forward: bool) -> None:
+        self.stage.seek_marker(forward=forward)
+
+    def do_replay_bookmark(self) -> None:
+        """Add a bookmark beside the tape."""
+        self.stage.bookmark()
+
+    def do_replay_find(self) -> None:
+        """Ask where to go."""
+        from feedtape.ui.screen.overlays import Prompt
+
+        example = "03:12:44   +90s   #123456   mark:2   spread > 5   gap"
+        self.app.push_screen(Prompt("a time, #sequence, mark:text or condition to go to:", example), self._go)
+
+    def _go(self, text: str | None) -> None:
+        if text is None or not text.strip():
+            return
+        try:
+            goal = parse_place(text.strip(), self.stage.playback.time)
+        except FeedtapeError as error:
+            self.tell(f"{error}" + (f"  ({error.hint})" if error.hint else ""))
+            return
+        moment, condition = goal.time, goal.condition
+        if moment is not None:
+            self.stage.seek(lambda head: moment)
+        elif condition is not None:
+            self._found = condition
+            self.stage.find(condition.on(self.view.selected), condition.text, from_start=goal.from_start)
+        self.app.redraw()
+
+    def do_replay_find_next(self) -> None:
+        """Go to the next place where the last condition becomes true."""
+        if self._found is None:
+            self.tell("no condition yet: / takes one")
+            return
+        self.stage.find(self._found.on(self.view.selected), self._found.text)
