@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
+from functools import lru_cache
 
 from feedtape.model.decimals import canonical
 from feedtape.model.decimals import plain as without_exponent
 from feedtape.ui.output import printable
 
 
+@lru_cache(maxsize=16_384)
 def tidied(text: str, step: str | None) -> str:
     """Return a number without exponent, and without the zeros that a venue writes beyond its own step, if that is known."""
     if "e" in text or "E" in text:

@@ -5,6 +5,7 @@ ever in a colour alone: state has a word, sides have their place and a letter, a
 """
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 
 from rich.cells import cell_len, set_cell_size
@@ -47,9 +48,17 @@ PARTS: Final = (
 )
 
 
+_columns_of = lru_cache(maxsize=8192)(cell_len)
+
+
+def _columns(text: str) -> int:
+    """Return how many columns a text takes: measured once where it has more than ASCII, since bars come again and again."""
+    return len(text) if text.isascii() else _columns_of(text)
+
+
 def width(row: Iterable[Cell]) -> int:
     """Return how many columns a row takes."""
-    return sum(cell_len(text) for text, _ in row)
+    return sum(_columns(text) for text, _ in row)
 
 
 def cut(text: str, columns: int) -> str:
@@ -58,7 +67,7 @@ def cut(text: str, columns: int) -> str:
     A stranger's words are made harmless.
     """
     text = printable(text)
-    length = cell_len(text)
+    length = _columns(text)
     return text + " " * (columns - length) if length <= columns else _shortened(text, columns)
 
 
@@ -69,9 +78,9 @@ def _shortened(text: str, columns: int) -> str:
 def tail(text: str, columns: int) -> str:
     """As `cut`, with the end kept: what tells one symbol from another is seldom how it begins."""
     text = printable(text)
-    if cell_len(text) <= columns or columns < 1:
+    if _columns(text) <= columns or columns < 1:
         return cut(text, columns)
-    while cell_len(text) > columns - 1:
+    while _columns(text) > columns - 1:
         text = text[1:]
     return cut("…" + text, columns)
 
@@ -79,7 +88,7 @@ def tail(text: str, columns: int) -> str:
 def right(text: str, columns: int) -> str:
     """As `cut`, with the padding in front."""
     text = printable(text)
-    length = cell_len(text)
+    length = _columns(text)
     return " " * (columns - length) + text if length <= columns else cut(text, columns)
 
 
@@ -91,10 +100,10 @@ def fit(row: Iterable[Cell], columns: int) -> Row:
     fitted: Row = []
     left = columns
     for text, part in row:
-        length = cell_len(text)
+        length = _columns(text)
         if length > left:
             bare = text.rstrip(" ")
-            text, length = _shortened(bare, left) if cell_len(bare) > left else set_cell_size(text, left), left
+            text, length = _shortened(bare, left) if _columns(bare) > left else set_cell_size(text, left), left
         if text:
             fitted.append((text, part))
         left -= length

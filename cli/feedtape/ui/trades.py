@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
+from functools import lru_cache
 
 from feedtape.model.events import Trade
 from feedtape.replay.times import clock
@@ -12,6 +13,8 @@ from feedtape.ui.rows import Row, cut, fit
 _SIDES = {"buy": ("▲", "buy"), "sell": ("▼", "sell"), None: ("·", "dim")}
 _TIME = 12
 _LEAST_BAR = 4
+_moment = lru_cache(maxsize=1024)(clock)
+"""The same trades are drawn again and again."""
 
 
 def trade_rows(trades: Sequence[Trade], width: int, height: int, tick: str | None = None, lot: str | None = None) -> list[Row]:
@@ -32,7 +35,7 @@ def trade_rows(trades: Sequence[Trade], width: int, height: int, tick: str | Non
     left = width - numbers - (time + 1 if time else 0) - 1
     for trade, price, size in zip(shown, prices, sizes, strict=True):
         mark, part = _SIDES[trade.side]
-        row: Row = [(clock(trade.time if trade.time is not None else trade.recv)[:time] + " ", "dim")] if time else []
+        row: Row = [(_moment(trade.time if trade.time is not None else trade.recv)[:time] + " ", "dim")] if time else []
         row += [(f"{mark} ", part), (price, part), (f" {size}", part)]
         if left >= _LEAST_BAR:
             row.append((" " + bar(float(abs(Decimal(trade.size)) / largest) if largest else 0.0, left), f"{_bars(trade)}"))

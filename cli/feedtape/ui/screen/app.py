@@ -6,6 +6,7 @@ stands, so that there is something to see at once.
 """
 
 import asyncio
+import gc
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -53,17 +54,29 @@ def guarded(method: F) -> F:
     return call  # type: ignore[return-value]
 
 
+class Aside(Horizontal):
+    """Panels beside each other, with nothing of its own to be drawn."""
+
+    BLANK = True
+
+
+class Below(Vertical):
+    """Panels below each other, with nothing of its own to be drawn."""
+
+    BLANK = True
+
+
 class Board(Screen[None], inherit_bindings=False):
     """The panels."""
 
     def compose(self) -> ComposeResult:
         """Make them; which are seen, and how large, is arranged with every picture."""
         yield Canvas(id="head")
-        with Horizontal(id="body"):
-            with Vertical(id="left"):
+        with Aside(id="body"):
+            with Below(id="left"):
                 yield Canvas(id="main")
                 yield Canvas(id="map")
-            with Vertical(id="side"):
+            with Below(id="side"):
                 yield Canvas(id="trades")
                 yield Canvas(id="raw")
                 yield Canvas(id="statistics")
@@ -132,6 +145,7 @@ class BoardApp(App[None], inherit_bindings=False):
         self._asked: float | None = None
         self._message = ("", 0.0)
         self._heard = (0, "")
+        self._footed = ("", 0)
         self._ending = False
 
     # -- life
@@ -168,6 +182,8 @@ class BoardApp(App[None], inherit_bindings=False):
     def _start(self) -> None:
         self.stage.start()
         self.desk = self._load_desk(self)
+        # What is loaded stays: the collector need not look through it again and again while pictures are drawn.
+        gc.freeze()
         self.stage.ended.add_done_callback(lambda _: self._later(self.exit))
         self.set_interval(1 / self._fps, self._tick)
 
@@ -250,8 +266,10 @@ class BoardApp(App[None], inherit_bindings=False):
         text, until = self._message
         self.said = text = busy or (text if now < until else "")
         canvas = self.canvas("foot")
-        row, self._keys_at = foot_row(self.table, self.view.screen, canvas.size.width, text)
-        canvas.show([row])
+        if (text, canvas.size.width) != self._footed:
+            self._footed = (text, canvas.size.width)
+            row, self._keys_at = foot_row(self.table, self.view.screen, canvas.size.width, text)
+            canvas.show([row])
 
     def paint(self) -> None:
         """Give everything the colours of the theme."""
