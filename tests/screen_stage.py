@@ -12,9 +12,9 @@ from textual.pilot import Pilot
 
 from feedtape.model.targets import Target
 from feedtape.sim.exchange import SimulatedExchange
+from feedtape.ui.draw.rows import text_of
 from feedtape.ui.keymap import WATCH, keymap
 from feedtape.ui.live_stage import LiveStage
-from feedtape.ui.rows import text_of
 from feedtape.ui.screen.app import BoardApp
 from feedtape.ui.screen.desk import Desk
 from feedtape.ui.screen.run import live_desk

@@ -12,10 +12,10 @@ from feedtape.book.keeper import Counters
 from feedtape.model.events import Derivative, Trade
 from feedtape.model.instruments import Instrument
 from feedtape.session import Offset
-from feedtape.ui import draw
+from feedtape.ui.draw import scene
+from feedtape.ui.draw.rows import PARTS, Row, text_of, width
 from feedtape.ui.history import Column
 from feedtape.ui.picture import BookPicture, Picture
-from feedtape.ui.rows import PARTS, Row, text_of, width
 from feedtape.ui.view import View
 
 SECOND = 10**9
@@ -140,8 +140,8 @@ def is_sound(rows: Sequence[Row], columns: int, height: int) -> bool:
 
 def screen(view: View, shown: Picture, columns: int, height: int) -> list[Row]:
     """Head and main panel, as the application places them."""
-    head = draw.head_rows(view, shown, view.book(shown), columns, draw.head_height(view, shown, height))
-    main, _ = draw.main_rows(view, shown, {}, columns, height - len(head) - 1)
+    head = scene.head_rows(view, shown, view.book(shown), columns, scene.head_height(view, shown, height))
+    main, _ = scene.main_rows(view, shown, {}, columns, height - len(head) - 1)
     return [*head, *main]
 
 
@@ -152,3 +152,19 @@ def golden(name: str, text: str) -> None:
         path.parent.mkdir(exist_ok=True)
         path.write_text(text)
     assert text == path.read_text(), f"if {name} is to look like this: FEEDTAPE_GOLDEN=write pytest tests/ui"
+
+
+FACTS: dict[str, Any] = {
+    "tape": "btc-20261123T101502Z.tape.zst",
+    "elapsed_ns": 862 * SECOND,
+    "segment": 2,
+    "size": 27_100_000,
+    "level": 9,
+    "blocks": 118,
+    "queue": 0.62,
+    "deferred": 1200,
+    "disk_left": 88_000_000_000,
+    "rotates_in_ns": 2738 * SECOND,
+    "markers": 3,
+    "connections": [("binance-usdm #1", "open", "14 m 22 s", "412 006"), ("kraken", "waiting (attempt 3)", "2.1 s", "37 321")],
+}

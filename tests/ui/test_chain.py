@@ -13,9 +13,9 @@ from feedtape.model.records import HEADER, OPEN, RECV, Record, note
 from feedtape.session import Session
 from feedtape.ui.chain import ChainPicture, OptionPicture, chains, take_chain
 from feedtape.ui.chain_lines import Seen, json_line, news, plain_line
-from feedtape.ui.chain_rows import Cursor, begin, chain_rows, option_at, time_left
-from feedtape.ui.rows import Row, text_of, width
-from feedtape.ui.smile import smile_rows
+from feedtape.ui.draw.chain_rows import Cursor, begin, chain_rows, option_at, time_left
+from feedtape.ui.draw.rows import Row, text_of, width
+from feedtape.ui.draw.smile import smile_rows
 from feedtape.venues import registry
 from ui.chain_stage import NAME, NOW, SECOND, Stage, chain
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from feedtape.errors import UsageError
-from feedtape.ui.foot import foot_row
+from feedtape.ui.draw.foot import foot_row
+from feedtape.ui.draw.rows import text_of
 from feedtape.ui.keymap import CHAIN, FOOTER, KEYS, RECORD, REPLAY, WATCH, help_lines, keymap, keys_markdown
-from feedtape.ui.rows import text_of
 
 DOCS = Path(__file__).parents[2] / "docs"
 SCREENS = (WATCH, RECORD, REPLAY, CHAIN)

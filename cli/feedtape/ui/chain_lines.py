@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from feedtape.replay.times import clock
 from feedtape.ui.chain import FACTS, ChainPicture, ExpiryPicture, OptionPicture
-from feedtape.ui.chain_rows import per_cent, tab
+from feedtape.ui.draw.chain_rows import per_cent, tab
 from feedtape.ui.output import printable
 
 _GREEKS: Final = ("delta", "gamma", "vega", "theta", "rho")

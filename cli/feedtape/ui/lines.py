@@ -10,7 +10,7 @@ from feedtape.session import Flow, Session
 from feedtape.ui import chain_lines
 from feedtape.ui.chain import chains, take_chain
 from feedtape.ui.chain_lines import Seen, news
-from feedtape.ui.numbers import plain
+from feedtape.ui.draw.numbers import plain
 from feedtape.ui.output import printable, put, put_json
 from feedtape.ui.picture import state_word
 

@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from feedtape.ui.chain_rows import Cursor
+    from feedtape.ui.draw.chain_rows import Cursor
     from feedtape.ui.picture import BookPicture, Picture
 
 LAYOUTS = ("ladder", "compact", "table")

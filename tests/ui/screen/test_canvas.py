@@ -8,7 +8,7 @@ from typing import Any
 from textual.app import App, ComposeResult
 from textual.geometry import Region
 
-from feedtape.ui.rows import Row, fit
+from feedtape.ui.draw.rows import Row, fit
 from feedtape.ui.screen.canvas import Canvas
 from feedtape.ui.screen.palette import PALETTES
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from feedtape.ui.rows import PARTS
+from feedtape.ui.draw.rows import PARTS
 from feedtape.ui.screen.palette import PALETTES
 from feedtape.ui.watching import THEMES
 

@@ -20,7 +20,7 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
 
 from feedtape.errors import FeedtapeError
-from feedtape.ui.foot import foot_row, waiting_rows
+from feedtape.ui.draw.foot import foot_row, waiting_rows
 from feedtape.ui.keymap import Key
 from feedtape.ui.output import printable
 from feedtape.ui.screen.canvas import Canvas

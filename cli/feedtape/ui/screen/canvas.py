@@ -9,7 +9,7 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
-from feedtape.ui.rows import Cell, Row
+from feedtape.ui.draw.rows import Cell, Row
 
 _MADE_KEPT: Final = 1_000
 

@@ -5,8 +5,8 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
 from feedtape.replay.times import iso
-from feedtape.ui import draw
-from feedtape.ui.chain_rows import CALL, PUT, begin, clamped, option_at
+from feedtape.ui.draw import scene
+from feedtape.ui.draw.chain_rows import CALL, PUT, begin, clamped, option_at
 from feedtape.ui.screen.canvas import Canvas
 from feedtape.ui.screen.panels import Panels
 from feedtape.ui.view import LAYOUTS
@@ -131,12 +131,12 @@ class Desk(Panels):
             if view.chain is not None and picture.chain is not None:
                 view.chain = clamped(picture.chain, replace(view.chain, strike=view.chain.strike + by))
             return
-        if not draw.is_book(view, picture):
+        if not scene.is_book(view, picture):
             self._step(1 if by > 0 else -1)
             return
         book = view.book(picture)
         if book is not None:
-            bids, asks = draw.levels_of(view, book, abs(view.cursor + by))
+            bids, asks = scene.levels_of(view, book, abs(view.cursor + by))
             view.cursor = max(-len(asks), min(len(bids), view.cursor + by))
 
     def _page(self) -> int:
@@ -196,7 +196,7 @@ class Desk(Panels):
         if book is not None:
             self.view.group[book.target] = max(0, self.view.group.get(book.target, 0) + by)
             self.view.cursor = 0
-            step = draw.step_of(self.view, book)
+            step = scene.step_of(self.view, book)
             self.tell("every level by itself" if step is None else f"prices grouped by {step}")
 
     def do_view_size(self) -> None:

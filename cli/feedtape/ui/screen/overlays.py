@@ -10,7 +10,7 @@ from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Input, Label
 
-from feedtape.ui.help import help_rows
+from feedtape.ui.draw.help import help_rows
 from feedtape.ui.keymap import Key
 from feedtape.ui.screen.canvas import Canvas
 

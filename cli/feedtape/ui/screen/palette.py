@@ -10,7 +10,7 @@ from typing import Final
 from rich.style import Style
 from textual.theme import Theme
 
-from feedtape.ui.rows import PARTS
+from feedtape.ui.draw.rows import PARTS
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from feedtape.replay.times import span
-from feedtape.ui import draw
-from feedtape.ui.chain_rows import clamped
-from feedtape.ui.depth_map import DepthMap
-from feedtape.ui.grid import Box
+from feedtape.ui.draw import scene
+from feedtape.ui.draw.chain_rows import clamped
+from feedtape.ui.draw.depth_map import DepthMap
+from feedtape.ui.draw.grid import Box
+from feedtape.ui.draw.rows import Cell, Row
 from feedtape.ui.picture import BookPicture, Look, Picture
-from feedtape.ui.rows import Cell, Row
 from feedtape.ui.view import View
 
 if TYPE_CHECKING:
@@ -82,15 +82,15 @@ class Panels:
         is_rearranged = self._arrange(picture)
         view, shown = self.view, self.view.frozen or picture
         book = view.book(shown)
-        self._show("head", lambda width, height: draw.head_rows(view, shown, book, width, height, self._more(picture)))
+        self._show("head", lambda width, height: scene.head_rows(view, shown, book, width, height, self._more(picture)))
         if view.frozen is None or not is_new or is_rearranged:
             self._draw_panels(view, shown, book)
         self.app.foot()
 
     def _draw_panels(self, view: View, picture: Picture, book: BookPicture | None) -> None:
         self._show("main", lambda width, height: self._main(view, picture, width, height))
-        self._show("map", lambda width, height: draw.map_rows(self._map_of(book), book, width, height))
-        self._show("trades", lambda width, height: draw.tape_rows(book, width, height))
+        self._show("map", lambda width, height: scene.map_rows(self._map_of(book), book, width, height))
+        self._show("trades", lambda width, height: scene.tape_rows(book, width, height))
         self._show("raw", lambda width, height: self.raw_rows(book, width, height))
         self._show("statistics", lambda width, height: self._statistics(picture, book, width, height))
 
@@ -101,17 +101,17 @@ class Panels:
         return self._maps[name]
 
     def _main(self, view: View, picture: Picture, width: int, height: int) -> list[Row]:
-        rows, self.boxes = draw.main_rows(view, picture, self.stage.facts(), width, height)
+        rows, self.boxes = scene.main_rows(view, picture, self.stage.facts(), width, height)
         return rows
 
     def raw_rows(self, book: BookPicture | None, width: int, height: int) -> list[Row]:
         """Return the panel of the newest frame."""
         record, said = book.frame if book is not None and book.frame is not None else (None, ())
-        return draw.raw_rows(record, said, None, width, height)
+        return scene.raw_rows(record, said, None, width, height)
 
     def _statistics(self, picture: Picture, book: BookPicture | None, width: int, height: int) -> list[Row]:
         counted = self.view.counters(book) if book is not None else None
-        return draw.statistics_rows(counted, picture, self._drawing(), self.stage.facts(), width, height)
+        return scene.statistics_rows(counted, picture, self._drawing(), self.stage.facts(), width, height)
 
     def _drawing(self) -> list[tuple[str, str]]:
         times = sorted(drawn for drawn, _ in self.app.meter)
@@ -138,9 +138,9 @@ class Panels:
     def _arrange(self, picture: Picture) -> bool:
         """Show the panels that the view wants and the terminal has room for; tell whether that changed anything."""
         view, (width, height) = self.view, self.app.size
-        single = draw.is_book(view, picture)
+        single = scene.is_book(view, picture)
         opened = tuple(sorted(view.opened))
-        head = draw.head_height(view, picture, height)
+        head = scene.head_height(view, picture, height)
         arranged = (width, height, single, opened, head)
         if arranged == self._arranged:
             return False
@@ -158,7 +158,7 @@ class Panels:
         side.display = beside or bool(panels)
         # A narrow terminal gives the panel all its room.
         self.app.board.query_one("#left").display = beside or not panels or width >= _WIDE
-        side.styles.width = draw.side_width(width, bool(panels)) if width >= _WIDE else "1fr"
+        side.styles.width = scene.side_width(width, bool(panels)) if width >= _WIDE else "1fr"
         side.styles.margin = (0, 0, 0, 1) if width >= _WIDE else 0
         self.app.call_after_refresh(self.app.redraw)
         return True

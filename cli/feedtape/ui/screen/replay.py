@@ -5,13 +5,13 @@ from typing import Any, Final
 from feedtape.errors import FeedtapeError
 from feedtape.replay.conditions import Condition, parse_place
 from feedtape.replay.reel import problems
-from feedtape.ui import draw
+from feedtape.ui.draw import scene
+from feedtape.ui.draw.rows import Cell, Row
+from feedtape.ui.draw.time_line import head_words, line_rows
 from feedtape.ui.picture import BookPicture
 from feedtape.ui.play_stage import PlayStage
-from feedtape.ui.rows import Cell, Row
 from feedtape.ui.screen.canvas import Canvas
 from feedtape.ui.screen.desk import Desk
-from feedtape.ui.time_line import head_words, line_rows
 
 _SHORT_S: Final = 5
 _LONG_S: Final = 60
@@ -51,7 +51,7 @@ class ReplayDesk(Desk):
             if book is None or target == book.target
             for change in changes
         ]
-        return draw.raw_rows(told.record, told.events, changed, width, height)
+        return scene.raw_rows(told.record, told.events, changed, width, height)
 
     def clicked(self, canvas: Canvas, x: int, y: int) -> None:
         """Go where the line of time was clicked."""
@@ -145,7 +145,7 @@ class ReplayDesk(Desk):
 
     def _problem(self, *, forward: bool) -> None:
         picture = self.picture
-        single = picture is not None and draw.is_book(self.view, picture)
+        single = picture is not None and scene.is_book(self.view, picture)
         self.stage.find(problems(self.view.selected if single else None), "problem", forward=forward)
 
     def do_replay_next_marker(self) -> None:
