@@ -16,6 +16,7 @@ from feedtape.book.keeper import State
 from feedtape.errors import VenueError
 from feedtape.model.events import BookDelta, BookSnapshot, Gap, Quote, Trade
 from feedtape.model.records import CLOSE
+from feedtape.replay import checkpoints
 from feedtape.session import Session
 from feedtape.sim.dialect import load_dialect
 from feedtape.sim.dialect import names as dialects
@@ -86,6 +87,18 @@ def test_a_book_is_true_or_says_that_it_is_not(fault: str) -> None:
     for venue, lived in runs(fault).items():
         assert_tells(fault, lived, venue)
         assert_goes_on_from_keyframes(lived, venue)
+        assert_goes_on_from_checkpoints(lived, venue)
+
+
+def assert_goes_on_from_checkpoints(lived: Lived, venue: str) -> None:
+    """Check that a session that a replay goes back to is the very same one."""
+    straight, taken_up, kept = Session(registry.venue), Session(registry.venue), checkpoints.Checkpoints()
+    for number, record in enumerate(lived.records):
+        if number % 25 == 0:
+            kept.lay(number, checkpoints.State(taken_up, None, ()))
+            taken_up = kept.restore(kept.before(number)).session
+        assert straight.feed(record) == taken_up.feed(record), venue
+    assert straight.keyframe() == taken_up.keyframe(), venue
 
 
 def assert_goes_on_from_keyframes(lived: Lived, venue: str) -> None:

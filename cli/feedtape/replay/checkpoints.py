@@ -12,6 +12,8 @@ from collections.abc import Callable, Sequence
 from types import FunctionType
 from typing import Any, Final, NamedTuple
 
+import msgspec
+
 from feedtape.book.rules import Integrity
 from feedtape.model.events import Event
 from feedtape.model.instruments import Instrument
@@ -132,7 +134,7 @@ class _Pickler(pickle.Pickler):
     def reducer_override(self, thing: Any) -> Any:
         # A function without a name of its own cannot be found again by it.
         nameless = type(thing) is FunctionType and "<" in thing.__qualname__
-        if nameless or isinstance(thing, (Venue, Integrity, Instrument, Listing)):
+        if nameless or isinstance(thing, (Venue, Integrity, Instrument, Listing, msgspec.json.Decoder)):
             return _shared, (self._number(thing),)
         return NotImplemented
 
