@@ -1,6 +1,5 @@
 """Playing a tape at its own pace: on a screen, as lines, or as one picture in a file."""
 
-import re
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
     from textual.pilot import Pilot
 
 _FOLLOW_S: Final = 0.2
-_FONTS: Final = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
-"""A picture names no address: whoever looks at it would fetch fonts from there."""
 
 
 def replay_lines(playback: Playback, playing: Playing, options: ScreenOptions, *, json: bool) -> int:
@@ -87,6 +84,7 @@ def replay_picture(
     """
     from feedtape.ui.screen.app import BoardApp
     from feedtape.ui.screen.run import replay_desk
+    from feedtape.ui.screen.svg import picture_of
 
     stage = PlayStage(playback, playing)
     app = BoardApp(stage, *_screen(playing, options), replay_desk, fps=options.fps, theme=options.theme)
@@ -94,17 +92,21 @@ def replay_picture(
 
     async def draw(pilot: "Pilot[Any]") -> None:
         await app.drawn.wait()
+        if stage.ended.done():
+            return
         for key in press.split():
             await pilot.press(key)
-        app.drawn.clear()
-        await app.drawn.wait()
+        # What the keys want is done before the next picture is taken; another one shows panels that were moved.
+        for _ in range(2):
+            app.drawn.clear()
+            await app.drawn.wait()
         await pilot.pause()
-        drawn.append(app.export_screenshot(title=f"feedtape replay {playback.tape.path.name}"))
+        drawn.append(picture_of(app, f"feedtape replay {playback.tape.path.name}"))
         app.quit("q")
 
     app.run(headless=True, size=size, auto_pilot=draw)
     stage.ended.result()
     if app.failure is not None:
         raise app.failure
-    path.write_text(_FONTS.sub("", drawn[0]), encoding="utf-8")
+    path.write_text(drawn[0], encoding="utf-8")
     return told_status(playback, whole=False)

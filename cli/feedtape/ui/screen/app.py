@@ -184,8 +184,13 @@ class BoardApp(App[None], inherit_bindings=False):
         self.desk = self._load_desk(self)
         # What is loaded stays: the collector need not look through it again and again while pictures are drawn.
         gc.freeze()
-        self.stage.ended.add_done_callback(lambda _: self._later(self.exit))
+        self.stage.ended.add_done_callback(lambda _: self._later(self._stage_ended))
         self.set_interval(1 / self._fps, self._tick)
+
+    def _stage_ended(self) -> None:
+        # Nobody need wait for another picture.
+        self.drawn.set()
+        self.exit()
 
     def _later(self, action: Callable[..., None], *given: Any) -> None:
         """Do something in this thread, from any other; nothing once the screen is gone."""

@@ -9,6 +9,7 @@ from feedtape.ui.draw import scene
 from feedtape.ui.draw.chain_rows import CALL, PUT, begin, clamped, option_at
 from feedtape.ui.screen.canvas import Canvas
 from feedtape.ui.screen.panels import Panels
+from feedtape.ui.screen.svg import picture_of
 from feedtape.ui.view import LAYOUTS
 
 
@@ -234,7 +235,7 @@ class Desk(Panels):
         moment = iso(picture.time).replace(":", "").replace("-", "") if picture is not None else "screen"
         path = Path(f"feedtape-{moment}.svg")
         try:
-            path.write_text(self.app.export_screenshot(title="feedtape"), encoding="utf-8")
+            path.write_text(picture_of(self.app, "feedtape"), encoding="utf-8")
         except OSError as error:
             self.tell(f"the picture cannot be written: {error}")
             return
