@@ -26,14 +26,14 @@ demo: setup ## record the simulated exchange, verify the tape, replay it, compar
 	$(BIN)/python recordings/demo.py
 
 test: setup ## run the tests
-	$(BIN)/python -m pytest -n $(WORKERS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 check: setup ## all that CI runs: format, lint, types, import contracts, tests
 	$(BIN)/ruff format --check cli tests recordings
 	$(BIN)/ruff check cli tests recordings
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -n $(WORKERS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 SECONDS ?= 60
 

@@ -16,9 +16,10 @@ from feedtape.commands.options import Color, Config, NoConfig
 from feedtape.errors import UsageError
 
 _TRY = """\b
-Try it without a network:
-  feedtape watch binance:BTCUSDT --sim
-  feedtape record binance:BTCUSDT --sim -d 30s
+Try it without a network; on a screen ? shows the keys, q quits:
+  feedtape watch binance:BTCUSDT kraken:BTC/USD --sim
+  feedtape record binance:BTCUSDT --sim -o try.tape.zst
+  feedtape replay try.tape.zst
 """
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final, NamedTuple
 
-from feedtape.book.keeper import BookKeeper
+from feedtape.book.keeper import BookKeeper, State
 from feedtape.feed.chain import family_of
 from feedtape.model.decimals import canonical
 from feedtape.model.events import OptionSummary
@@ -96,6 +96,7 @@ class ChainPicture:
         name: `venue:family`, such as `deribit:BTC`.
         time: the moment, ns since 1970.
         expiries: the nearest first.
+        options: how many of them are in full here, and `listed` how many there are in all expiries.
         told: how many of the `options` have anything told of them by a connection that is there.
         word: in words how current all of it is, and `grade` how good that is.
     """
@@ -107,6 +108,7 @@ class ChainPicture:
     told: int
     word: str
     grade: str
+    listed: int = 0
 
 
 def chains(session: Session) -> list[str]:
@@ -115,24 +117,35 @@ def chains(session: Session) -> list[str]:
 
 
 def take_chain(
-    session: Session, now: int, name: str, only: Collection[str] | None = None, expiry: int | None = None
+    session: Session,
+    now: int,
+    name: str,
+    only: Collection[str] | None = None,
+    expiry: int | None = None,
+    nearest: int = 0,
 ) -> ChainPicture:
     """Take a picture of a chain.
 
     Args:
-        only: the targets that count, where a venue tells of more than were asked for; None: all.
+        only: the targets that count, in any case, where a venue tells of more than were asked for; None: all.
         expiry: a time, ns since 1970; of the expiry that is nearest to it there are options, and of others only when they end.
-            None: options of all.
+            0: of the first that has not ended. None: options of all.
+        nearest: so many expiries count, of those that had not ended when the session began; 0: all.
     """
+    wanted = None if only is None else {one.lower() for one in only}
     found: dict[int, list[_Found]] = {}
     for target in _targets(session):
-        if _chain_of(target) == name and (only is None or target in only):
+        if _chain_of(target) == name and (wanted is None or target.lower() in wanted):
             flow = session.flows.get(target)
             summary = flow.option if flow is not None else None
             terms = _terms(summary, session.instruments.get(target))
             if terms is not None:
                 found.setdefault(terms[0], []).append(_Found(target, terms, flow, summary))
-    looked_at = found if expiry is None or not found else (min(found, key=lambda end: abs(end - expiry)),)
+    if nearest:
+        began = session.first or now
+        kept = [end for end in sorted(found) if end > began][:nearest]
+        found = {end: found[end] for end in kept}
+    looked_at = _looked_at(found, expiry, now)
     books = _books(session)
     expiries = []
     for end in sorted(found):
@@ -140,8 +153,21 @@ def take_chain(
         options = [_option(one, books.get(one.target), now) for one in of]
         expiries.append(_expiry(end, options, [one.summary for one in of if one.summary is not None]))
     options = [option for one in expiries for strike in one.strikes for option in (strike.call, strike.put) if option is not None]
-    word, grade = _currency(session, options, now)
-    return ChainPicture(name, now, tuple(expiries), len(options), sum(bool(one.recv) for one in options), word, grade)
+    of_all = [books[one.target] for of in found.values() for one in of if one.target in books]
+    word, grade = _currency(session, options, now, sum(keeper.state is State.BROKEN for keeper in of_all))
+    if looked_at and max(looked_at) <= now:
+        word, grade = "expired", WARN
+    told, listed = sum(bool(one.recv) for one in options), sum(map(len, found.values()))
+    return ChainPicture(name, now, tuple(expiries), len(options), told, word, grade, listed)
+
+
+def _looked_at(ends: Collection[int], expiry: int | None, now: int) -> Collection[int]:
+    """Return the expiries whose options are wanted."""
+    if expiry is None or not ends:
+        return ends
+    if expiry:
+        return (min(ends, key=lambda end: abs(end - expiry)),)
+    return (min((end for end in ends if end > now), default=max(ends)),)
 
 
 class _Found(NamedTuple):
@@ -219,8 +245,8 @@ def _expiry(end: int, options: list[OptionPicture], summaries: list[OptionSummar
     return ExpiryPicture(end, strikes, newest.underlying, newest.underlying_name, nearest)
 
 
-def _currency(session: Session, options: list[OptionPicture], now: int) -> tuple[str, str]:
-    """Return in words how current a chain is: by the worst of its books, and by the connections that tell it."""
+def _currency(session: Session, options: list[OptionPicture], now: int, wrong: int) -> tuple[str, str]:
+    """Return in words how current a chain is: by the connections that tell its `options`, and how many books of it are `wrong`."""
     told = [option for option in options if option.recv]
     if not told:
         return "nothing told", BAD
@@ -229,7 +255,6 @@ def _currency(session: Session, options: list[OptionPicture], now: int) -> tuple
     ]
     if since:
         return f"stale {span(max(0, now - min(since)))}", WARN
-    wrong = sum(option.grade == BAD for option in options)
     if wrong:
         return f"live, {wrong} book{'s' if wrong > 1 else ''} broken", BAD
     missing = len(options) - len(told)

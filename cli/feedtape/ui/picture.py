@@ -37,7 +37,8 @@ class Look:
         targets: the books; None: all.
         detailed: of which trades, columns and the newest frame are wanted too.
         levels: levels a side; those of detailed books are `deep`.
-        chain: the option chain is wanted too: of `chain_only` where a venue tells of more, and in full of the `expiry` alone.
+        chain: the option chain is wanted too: of `chain_only` and the `chain_nearest` expiries, where a venue tells of more, and in
+            full of the `expiry` alone, as `take_chain` has them.
     """
 
     targets: tuple[str, ...] | None = None
@@ -48,6 +49,7 @@ class Look:
     columns: int = 300
     chain: bool = False
     chain_only: frozenset[str] | None = None
+    chain_nearest: int = 0
     expiry: int | None = None
 
 
@@ -181,7 +183,9 @@ def _chain(session: Session, now: int, look: Look) -> "ChainPicture | None":
     from feedtape.ui.chain import chains, take_chain
 
     names = chains(session)
-    return take_chain(session, now, names[0], look.chain_only, look.expiry) if names else None
+    if not names:
+        return None
+    return take_chain(session, now, names[0], look.chain_only, look.expiry, look.chain_nearest)
 
 
 def _back(history: History, now: int) -> int:

@@ -5,7 +5,7 @@ model says is rounded, and stands in full below, for the option that the cursor 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Context, Decimal
 from functools import lru_cache
@@ -51,20 +51,19 @@ _LEGEND: Final = "b book  q quote  s summary  ~ stale  ! book not live  • in  
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """Where one is in a chain: the index of an expiry, that of a strike, and a side."""
+    """Where one is in a chain: the index of an expiry, that of a strike, and a side.
+
+    Without a strike it is at the money, or in the middle, wherever that is as strikes come and the price moves.
+    """
 
     expiry: int = 0
-    strike: int = 0
+    strike: int | None = None
     side: str = CALL
 
 
-def begin(picture: ChainPicture, expiry: int = 0) -> Cursor:
-    """Return where to begin in an expiry: at the money, or in the middle."""
-    if not picture.expiries:
-        return Cursor()
-    expiry %= len(picture.expiries)
-    of = picture.expiries[expiry]
-    return Cursor(expiry, len(of.strikes) // 2 if of.at_the_money is None else of.at_the_money)
+def begin(picture: ChainPicture) -> Cursor:
+    """Return where to begin: in the first expiry that a picture has options of."""
+    return Cursor(next((at for at, of in enumerate(picture.expiries) if of.strikes), 0))
 
 
 def clamped(picture: ChainPicture, cursor: Cursor | None) -> Cursor:
@@ -73,17 +72,33 @@ def clamped(picture: ChainPicture, cursor: Cursor | None) -> Cursor:
         return begin(picture)
     expiry = min(cursor.expiry, len(picture.expiries) - 1)
     strikes = len(picture.expiries[expiry].strikes)
-    return Cursor(expiry, max(0, min(cursor.strike, strikes - 1)) if strikes else cursor.strike, cursor.side)
+    if cursor.strike is None or not strikes:
+        return replace(cursor, expiry=expiry)
+    return Cursor(expiry, max(0, min(cursor.strike, strikes - 1)), cursor.side)
+
+
+def strike_at(of: ExpiryPicture, cursor: Cursor) -> int:
+    """Return the index of the strike that a cursor is on."""
+    if cursor.strike is not None:
+        return cursor.strike
+    return len(of.strikes) // 2 if of.at_the_money is None else of.at_the_money
+
+
+def moved(picture: ChainPicture, cursor: Cursor, by: int) -> Cursor:
+    """Return a cursor that went on by so many strikes."""
+    at = strike_at(picture.expiries[cursor.expiry], cursor) if cursor.expiry < len(picture.expiries) else 0
+    return clamped(picture, replace(cursor, strike=max(0, at + by)))
 
 
 def option_at(picture: ChainPicture, cursor: Cursor) -> OptionPicture | None:
     """Return the option that a cursor is on, whose book it opens; None where there is none."""
     if not 0 <= cursor.expiry < len(picture.expiries):
         return None
-    strikes = picture.expiries[cursor.expiry].strikes
-    if not 0 <= cursor.strike < len(strikes):
+    of = picture.expiries[cursor.expiry]
+    at = strike_at(of, cursor)
+    if not 0 <= at < len(of.strikes):
         return None
-    return strikes[cursor.strike].call if cursor.side == CALL else strikes[cursor.strike].put
+    return of.strikes[at].call if cursor.side == CALL else of.strikes[at].put
 
 
 def chain_rows(picture: ChainPicture, cursor: Cursor, width: int, height: int) -> list[Row]:
@@ -102,7 +117,8 @@ def chain_rows(picture: ChainPicture, cursor: Cursor, width: int, height: int) -
 def _strikes(of: ExpiryPicture, cursor: Cursor, width: int, height: int) -> list[Row]:
     """Draw the heads and so many rows of strikes, that of the cursor among them."""
     table = _table(of, width)
-    first = max(0, min(cursor.strike - height // 2, len(of.strikes) - height))
+    cursor = replace(cursor, strike=strike_at(of, cursor))
+    first = max(0, min((cursor.strike or 0) - height // 2, len(of.strikes) - height))
     rows = [_heads(table), *(_strike(of, at, table, cursor) for at in range(first, min(first + height, len(of.strikes))))]
     return [fit(row, width) for row in (rows + [[]] * height)[: height + 1]]
 
@@ -115,7 +131,8 @@ def _title(picture: ChainPicture, cursor: Cursor, width: int) -> Row:
     if 0 <= cursor.expiry < len(picture.expiries):
         of = picture.expiries[cursor.expiry]
         name = f" {printable(of.underlying_name)}" if of.underlying_name else ""
-        row += [(time_left(of.expiry - picture.time), ""), ("  ", ""), (f"{printable(of.underlying or '-')}{name}", "strong")]
+        left = time_left(of.expiry - picture.time)
+        row += [(f"{left}  " if left != picture.word else "", ""), (f"{printable(of.underlying or '-')}{name}", "strong")]
     moment = clock(picture.time)[:8]
     return [*fit(row, width - len(moment) - 1), (" ", ""), (moment, "dim")]
 
