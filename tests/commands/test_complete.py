@@ -64,6 +64,16 @@ def test_one_venue_is_followed_into_its_symbols_and_an_unlisted_one_into_its_exa
     assert offered("watch", "deri") == [f"deribit:{registry.venue('deribit').example}"]
 
 
+def test_behind_chain_venues_with_options_and_their_underlyings(offered: Offered) -> None:
+    assert offered("watch", "--chain", "") == ["binance-options:", "bybit-option:", "deribit:", "okx:"]
+    options = ("BTC-25DEC26-100000-C", "BTC-25DEC26-100000-P", "BTC_USDC-25DEC26-1-C", "BTC-PERPETUAL")
+    remember("deribit", [Instrument(symbol=symbol, kind="option") for symbol in options], os.environ)
+    assert offered("watch", "--chain", "deri") == ["deribit:BTC", "deribit:BTC_USDC"]
+    assert offered("record", "--chain", "okx", ":") == ["BTC"]
+    assert "--layout" in offered("watch", "--lay") and "--chain" in offered("replay", "--ch")
+    assert offered("replay", "--layout", "") == ["ladder", "compact", "table"]
+
+
 def test_tapes_and_folders_and_nothing_else(offered: Offered, home: Path) -> None:
     (home / "night").mkdir()
     for name in ("a.tape.zst", "a.txt", "night/b.tape.zst", "$(x).tape.zst"):

@@ -44,6 +44,18 @@ def tape(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return whole_tape(tmp_path_factory.mktemp("tape") / "a.tape.zst")
 
 
+def test_keys_are_told_as_configured(home: Path) -> None:
+    write(home, "[keys]\n'view.zoom' = 'e'\n'view.statistics' = ''\n'replay.find' = '/,ctrl+f'\n")
+    told = {line.split()[0]: line[25:45].split() for line in inside("config", "keys").out.decode().splitlines()}
+    assert told["view.zoom"] == ["e"] and told["view.statistics"] == ["-"] and told["replay.find"] == ["/", "ctrl+f"]
+
+
+def test_a_step_or_a_word_of_a_screen_is_refused_with_its_place(home: Path, tape: Path) -> None:
+    write(home, "[watch]\ngroup = 'x'\n[replay]\npause-on = 'gp'\n")
+    assert "not 'x' (watch.group in ~/.config/feedtape/config.toml)" in inside("watch", "okx:X").err
+    assert "knows no 'gp' (replay.pause-on in ~/.config/feedtape/config.toml)" in inside("replay", tape, "--plain").err
+
+
 def test_what_is_typed_comes_before_the_environment_before_the_file(
     home: Path, tape: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -102,6 +114,9 @@ def test_the_users_file_is_laid_over_the_systems(home: Path) -> None:
         ("[record]\nmax_size = '5MB'", "[record] has no key 'max_size' (record.max_size"),
         ("[record]\nchannels = 'book,bok'", "or all, not 'book,bok' (record.channels"),
         ("[record]\nfault = 'drop=0.1'", "fault must be a list of texts in quotes, not 'drop=0.1'"),
+        ("[watch]\ntheme = 'red'", "theme must be dark, light, contrast or green-red, not 'red' (watch.theme in"),
+        ("[watch]\nfps = 0", "fps must be 0.1..60, not 0 (watch.fps in"),
+        ("[replay]\nchain = 'deribit:BTC'", "chain must be true or false, not 'deribit:BTC' (replay.chain in"),
         ("[info]\nsha256 = 'yes'", "sha256 must be true or false, not 'yes'"),
         ("[watch]\nlevel = 2\nbook-level = 3", "book-level is another name of level, which is set"),
         ("[import]\nformat = 'x'", "format must be auto, hftbacktest, cryptofeed or lines, not 'x'"),

@@ -21,6 +21,7 @@ class Stage:
 
     def __init__(self, connections: int = 1) -> None:
         self.session = Session(registry.venue)
+        self.records: list[Record] = []
         self.time = NOW
         for connection in range(1, connections + 1):
             url = "wss://www.deribit.com/ws/api/v2"
@@ -28,7 +29,8 @@ class Stage:
 
     def feed(self, record: Record) -> None:
         self.time += 1_000_000
-        self.session.feed(Record(self.time, record.connection, record.kind, record.payload))
+        self.records.append(Record(self.time, record.connection, record.kind, record.payload))
+        self.session.feed(self.records[-1])
 
     def hear(self, channel: str, data: dict[str, Any], by: int = 1) -> None:
         body = {"jsonrpc": "2.0", "method": "subscription", "params": {"channel": channel, "data": data}}

@@ -13,7 +13,7 @@ from feedtape.model.records import HEADER, OPEN, RECV, Record, note
 from feedtape.session import Session
 from feedtape.ui.chain import ChainPicture, OptionPicture, chains, take_chain
 from feedtape.ui.chain_lines import Seen, json_line, news, plain_line
-from feedtape.ui.draw.chain_rows import Cursor, begin, chain_rows, option_at, time_left
+from feedtape.ui.draw.chain_rows import Cursor, begin, chain_rows, clamped, moved, option_at, time_left
 from feedtape.ui.draw.rows import Row, text_of, width
 from feedtape.ui.draw.smile import smile_rows
 from feedtape.venues import registry
@@ -154,7 +154,26 @@ def test_who_looks_at_one_expiry_gets_its_options_and_the_names_of_the_others() 
         one = take_chain(chain().session, whole.time, NAME, expiry=expiry)
         assert one.expiries[at] == whole.expiries[at] and one.expiries[1 - at].strikes == ()
         assert [of.expiry for of in one.expiries] == [of.expiry for of in whole.expiries]
-        assert "no option" in screen(chain_rows(one, begin(one, 1 - at), 80, 24))
+        assert "no option" in screen(chain_rows(one, Cursor(1 - at), 80, 24))
+
+
+def test_an_expiry_that_has_passed_says_so_and_the_next_one_is_looked_at() -> None:
+    first, second = (of.expiry for of in taken(chain()).expiries)
+    session = chain().session
+    past = take_chain(session, first, NAME, expiry=first)
+    assert past.word == "expired"
+    assert text_of(chain_rows(past, begin(past), 80, 24)[0]).count("expired") == 1
+    following = take_chain(session, first, NAME, expiry=0)
+    assert following.word != "expired" and begin(following).expiry == 1
+    assert begin(take_chain(session, second, NAME, expiry=0)).expiry == 1
+
+
+def test_as_many_expiries_as_were_asked_for_when_it_began() -> None:
+    first, second = (of.expiry for of in taken(chain()).expiries)
+    session = chain().session
+    assert [of.expiry for of in take_chain(session, NOW, NAME, nearest=(1, NOW)).expiries] == [first]
+    assert [of.expiry for of in take_chain(session, second, NAME, nearest=(1, first)).expiries] == [second]
+    assert take_chain(session, NOW, NAME, {"DERIBIT:btc-26mar27-60000-c"}).listed == 1
 
 
 def test_a_book_alone_is_a_row_when_the_venues_list_tells_its_terms() -> None:
@@ -215,7 +234,8 @@ def test_the_cursor_has_a_side_and_finds_the_book_to_open() -> None:
     row = text_of(chain_rows(picture, at, 80, 24)[5])
     assert row.startswith(" ") and row.rstrip().endswith("‹")
     assert option_at(picture, Cursor(0, 2)) is None and option_at(picture, Cursor(9, 0)) is None
-    assert begin(picture, 3) == Cursor(1, 0)
+    assert begin(picture) == Cursor(0) and moved(picture, Cursor(0), 1) == Cursor(0, 2)
+    assert clamped(picture, Cursor(9)) == Cursor(1) and moved(picture, Cursor(0), -9) == Cursor(0, 0)
 
 
 def test_the_strike_of_the_cursor_is_always_in_sight() -> None:

@@ -57,7 +57,7 @@ def test_the_nearest_expiry_is_what_the_venue_has_and_a_replay_draws_the_same(ve
         assert (one.source, one.state, one.mark is None, one.delta is None) == ("book", "live", False, False)
         assert (Decimal(one.bid or ""), Decimal(one.bid_size or "")) == bids[0]
         assert (Decimal(one.ask or ""), Decimal(one.ask_size or "")) == asks[0]
-    assert any("14 of 42 options, the 1 nearest of 3 expiries" in text for text in run.said)
+    assert any("14 of 42 options, the nearest of 3 expiries" in text for text in run.said)
     assert picture(venue, again=True) == seen
 
 

@@ -226,7 +226,10 @@ def test_each_route_has_its_connection_and_chains_share_streams() -> None:
     public, market = VENUE.plan(targets, CHANNELS)
     assert (public.path, market.path) == ("/public/stream", "/market/stream")
     assert public.names[:3] == (f"{NAME.lower()}@depth@100ms", f"{NAME.lower()}@optionTrade", f"{NAME.lower()}@bookTicker")
-    assert len(public.names) == 12
+    assert len(public.names) == 16
+    assert [name.partition("@")[0] for name in public.names if name.endswith("@optionTicker")] == [
+        target.symbol.lower() for target in targets
+    ]
     assert market.names == (
         "btcusdt@optionMarkPrice",
         "btcusdt@openInterest@261225",

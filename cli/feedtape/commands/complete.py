@@ -87,21 +87,25 @@ def venues() -> list[str]:
     return list(registry.names())
 
 
-def targets(incomplete: str) -> list[str]:
-    """Offer venues, then the symbols of one, then its book streams."""
+def targets(context: typer.Context, incomplete: str) -> list[str]:
+    """Offer venues, then the symbols of one, then its book streams; behind `--chain` venues with options, then underlyings."""
     from feedtape.venues import registry
 
+    is_chain = bool(context.params.get("chain"))
     venue, colon, symbol = incomplete.partition(":")
     if not colon:
         names = [name for name in registry.names() if name.startswith(venue)]
+        if is_chain:
+            names = [name for name in names if "options" in registry.venue(name).channels]
         if len(names) != 1:
             return [f"{name}:" for name in names]
         # A shell would put a space behind the only word.
-        return _symbols(names[0], "")
-    return _symbols(venue, symbol) if venue in registry.names() else []
+        return _symbols(names[0], "", is_chain=is_chain)
+    return _symbols(venue, symbol, is_chain=is_chain) if venue in registry.names() else []
 
 
-def _symbols(venue: str, typed: str) -> list[str]:
+def _symbols(venue: str, typed: str, *, is_chain: bool) -> list[str]:
+    from feedtape.feed.chain import family_of
     from feedtape.feed.known import known
     from feedtape.venues import registry
 
@@ -109,6 +113,8 @@ def _symbols(venue: str, typed: str) -> list[str]:
     if symbol and at:
         return list(_safe(f"{venue}:{symbol}@{stream}" for stream in registry.venue(venue).books))
     found = known(venue, os.environ) or [registry.venue(venue).example]
+    if is_chain:
+        found = list(filter(None, dict.fromkeys(map(family_of, found)))) or ["BTC"]
     # In the case that was typed, which is as good: a shell takes no word that begins otherwise.
     fitting = (one for one in found if one.upper().startswith(typed.upper()))
     return list(_safe(f"{venue}:{typed}{one[len(typed) :]}" for one in fitting))
@@ -139,7 +145,7 @@ def recorded(context: typer.Context, incomplete: str) -> list[str]:
     named = (*(context.params.get("tapes") or ()), context.params.get("tape"), *context.args)
     tape = next((Path(word) for word in named if word is not None and Path(word).is_file()), None)
     if tape is None:
-        return targets(incomplete)
+        return targets(context, incomplete)
     with TapeReader(tape) as reader:
         return list(_safe(map(str, reader.header().get("targets", ()))))
 

@@ -168,6 +168,8 @@ def _example(entry: "Entry") -> Any:
         return entry.default
     if entry.many:
         return []
+    if entry.kind is bool:
+        return True
     return 1 if entry.kind is int else _EXAMPLES.get(entry.name) or _EXAMPLES.get(entry.word, "")
 
 

@@ -174,6 +174,8 @@ def record(
             "note": note,
             "meta": _meta(meta or ()),
         }
+        if wanted_chain is not None:
+            header["option_chain"] = {"expiries": wanted_chain.expiries}
         tapes = recording.Tapes(
             make,
             header,

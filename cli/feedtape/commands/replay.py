@@ -27,7 +27,10 @@ def replay(
     ] = None,
     start_paused: Annotated[bool, typer.Option("--start-paused", help="Begin with a pause.")] = False,
     follow: Follow = False,
-    chain: Annotated[bool, typer.Option("--chain", help="Show the option chain that the tape holds.")] = False,
+    chain: Annotated[
+        bool | None,
+        typer.Option("--chain", help="Show an option chain; as a tape was recorded unless this or --no-chain is given."),
+    ] = None,
     depth: Depth = 0,
     group: Group = None,
     layout: Layout = "ladder",
@@ -57,7 +60,6 @@ def replay(
     if at is not None and from_ is not None:
         raise UsageError("--at and --from both say where to begin: choose one")
     factor = _factor(speed)
-    options = screen_options(depth, fps, layout, group, theme, is_chain=chain)
     columns, lines = _size(size)
     with open_tapes(tapes, alone=alone) as playback:
         is_drawn = svg is not None or _is_drawn(plain=plain, json=json, factor=factor)
@@ -73,6 +75,8 @@ def replay(
         from feedtape.ui import replaying
         from feedtape.ui.play_stage import PAUSES, Playing
 
+        is_chain = "option_chain" in playback.header if chain is None else chain
+        options = screen_options(depth, fps, layout, group, theme, is_chain=is_chain)
         pauses = frozenset(word.strip() for word in (pause_on or "").split(",") if word.strip())
         for word in pauses.difference(PAUSES):
             raise UsageError(f"--pause-on knows no {word!r}", hint=", ".join(PAUSES))

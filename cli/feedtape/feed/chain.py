@@ -132,7 +132,7 @@ def _nearest(target: Target, of: list[Instrument], chain: Chain, say: Callable[[
     days += "" if len(kept) <= _SHOWN else f" and {len(kept) - _SHOWN} more"
     what = f"{len(of)} options, expiring {days}"
     if len(options) < len(of):
-        nearest = f"the {len(kept)} nearest of {len(expiries)} expiries ({days})"
+        nearest = f"the {'' if len(kept) == 1 else f'{len(kept)} '}nearest of {len(expiries)} expiries ({days})"
         what = f"{len(options)} of {len(of)} options, {nearest}; --expiries 0 for all"
     say(f"{target.venue}: {target.symbol}: {what}")
     return options

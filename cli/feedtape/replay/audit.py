@@ -71,10 +71,15 @@ class Audit:
             notes.append(f"the set begins with segment {first}: what was before it is not here")
         if session.unread:
             notes.append("no channel of ours reads: " + ", ".join(f"{number} {name}" for name, number in session.unread.items()))
+        unproven: dict[str, list[str]] = {}
         for target, keeper in session.books.items():
             proof, reason = keeper.proof()
             if proof == "unprovable":
-                notes.append(f"{target} is unprovable: {reason}")
+                unproven.setdefault(reason, []).append(target)
+        for reason, targets in unproven.items():
+            who = f"{targets[0]} is" if len(targets) == 1 else f"{len(targets)} books ({targets[0]} and others) are"
+            notes.append(f"{who} unprovable: {reason}")
+        for target, keeper in session.books.items():
             if keeper.counters.crossed:
                 notes.append(f"{target} was crossed {keeper.counters.crossed} times")
         return notes

@@ -3,6 +3,7 @@
 import base64
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 import orjson
 
@@ -27,6 +28,7 @@ _EVENT_TYPES = (
     "unread",
     "acknowledged",
     "refused",
+    "optionsummary",
 )
 _RECORD_KINDS = tuple(value.decode() for name, value in vars(records).items() if name.isupper() and isinstance(value, bytes))
 
@@ -52,7 +54,11 @@ def lines_of(
     known = _EVENT_TYPES if events else _RECORD_KINDS
     for kind in wanted.kinds:
         if kind not in known:
-            meant = "add --events" if kind in _EVENT_TYPES else f"one of {', '.join(sorted(known))}"
+            near = get_close_matches(kind, known, n=1)
+            if kind in _EVENT_TYPES:
+                meant = "add --events"
+            else:
+                meant = f"did you mean {near[0]}?" if near else f"one of {', '.join(sorted(known))}"
             raise UsageError(f"no such kind of {'event' if events else 'record'}: {kind!r}", hint=meant)
     targets: set[str] = set()
     until = None if wanted.until is None else wanted.until - 1

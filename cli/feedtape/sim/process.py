@@ -68,8 +68,9 @@ def _read_url(child: subprocess.Popen[bytes], complaints: IO[bytes]) -> str:
     if not line:
         child.wait()
         complaints.seek(0)
-        said = complaints.read().decode(errors="replace").strip()
-        raise FeedtapeError(f"the simulated exchange did not start: {said or f'exit status {child.returncode}'}")
+        said, _, hint = complaints.read().decode(errors="replace").strip().partition("\nhint: ")
+        said = said.removeprefix("feedtape: error: ") or f"exit status {child.returncode}"
+        raise FeedtapeError(f"the simulated exchange did not start: {said}", hint=hint or None)
     return str(orjson.loads(line)["url"])
 
 

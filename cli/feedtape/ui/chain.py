@@ -122,7 +122,7 @@ def take_chain(
     name: str,
     only: Collection[str] | None = None,
     expiry: int | None = None,
-    nearest: int = 0,
+    nearest: tuple[int, int] | None = None,
 ) -> ChainPicture:
     """Take a picture of a chain.
 
@@ -130,7 +130,7 @@ def take_chain(
         only: the targets that count, in any case, where a venue tells of more than were asked for; None: all.
         expiry: a time, ns since 1970; of the expiry that is nearest to it there are options, and of others only when they end.
             0: of the first that has not ended. None: options of all.
-        nearest: so many expiries count, of those that had not ended when the session began; 0: all.
+        nearest: so many expiries count, of those that had not ended at a time; None: all.
     """
     wanted = None if only is None else {one.lower() for one in only}
     found: dict[int, list[_Found]] = {}
@@ -141,10 +141,9 @@ def take_chain(
             terms = _terms(summary, session.instruments.get(target))
             if terms is not None:
                 found.setdefault(terms[0], []).append(_Found(target, terms, flow, summary))
-    if nearest:
-        began = session.first or now
-        kept = [end for end in sorted(found) if end > began][:nearest]
-        found = {end: found[end] for end in kept}
+    if nearest is not None:
+        number, since = nearest
+        found = {end: found[end] for end in [end for end in sorted(found) if end > since][:number]}
     looked_at = _looked_at(found, expiry, now)
     books = _books(session)
     expiries = []
@@ -246,7 +245,7 @@ def _expiry(end: int, options: list[OptionPicture], summaries: list[OptionSummar
 
 
 def _currency(session: Session, options: list[OptionPicture], now: int, wrong: int) -> tuple[str, str]:
-    """Return in words how current a chain is: by the connections that tell its `options`, and how many books of it are `wrong`."""
+    """Return in words how current a chain is: by the connections that tell `options`, and how many books are `wrong`."""
     told = [option for option in options if option.recv]
     if not told:
         return "nothing told", BAD

@@ -3,6 +3,7 @@
 from typing import Any
 
 from feedtape.errors import TapeError
+from feedtape.feed.chain import family_of
 from feedtape.replay.times import clock, iso, span
 from feedtape.ui.output import printable
 from feedtape.ui.summary import amount, count
@@ -105,9 +106,18 @@ def _rate(sent: dict[str, Any]) -> str:
 
 
 def _flows(facts: dict[str, Any]) -> list[str]:
-    return [
-        f"{printable(name)}  trades {count(one['trades'])}, quotes {count(one['quotes'])}" for name, one in facts["flows"].items()
+    flows = facts["flows"]
+    lines = [
+        f"{printable(name)}  trades {count(one['trades'])}, quotes {count(one['quotes'])}"
+        for name, one in flows.items()
+        if one["trades"] or one["quotes"]
     ]
+    silent = [name for name, one in flows.items() if not one["trades"] and not one["quotes"]]
+    options = sum(family_of(name.partition(":")[2]) is not None for name in silent)
+    told = [
+        f"{count(number)} {what}" for number, what in ((options, "options"), (len(silent) - options, "other symbols")) if number
+    ]
+    return [*lines, f"{' and '.join(told)} told of without trades or quotes"] if told else lines
 
 
 def _markers(facts: dict[str, Any]) -> list[str]:

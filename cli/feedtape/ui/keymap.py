@@ -52,8 +52,20 @@ KEYS: Final = (
     Key("replay.back", ("left",), "5 s back", "5 seconds back", (REPLAY,)),
     Key("replay.minute-forward", ("pagedown",), "minute", "1 minute forward", (REPLAY,)),
     Key("replay.minute-back", ("pageup",), "minute back", "1 minute back", (REPLAY,)),
-    Key("replay.next-problem", ("n",), "problem", "next gap, resync, crossed book or failed checksum", (REPLAY,)),
-    Key("replay.previous-problem", ("N",), "problem back", "previous gap, resync, crossed book or failed checksum", (REPLAY,)),
+    Key(
+        "replay.next-problem",
+        ("n",),
+        "problem",
+        "next problem: a loss (gap, trades, checksum), a resync, a crossed book",
+        (REPLAY,),
+    ),
+    Key(
+        "replay.previous-problem",
+        ("N",),
+        "problem back",
+        "the problem before",
+        (REPLAY,),
+    ),
     Key("replay.next-marker", ("]",), "marker", "next marker or bookmark", (REPLAY,)),
     Key("replay.previous-marker", ("[",), "marker back", "previous marker or bookmark", (REPLAY,)),
     Key(
@@ -119,6 +131,8 @@ FOOTER: Final[Mapping[str, tuple[str, ...]]] = {
     RECORD: ("record.marker", "record.unfold", "view.zoom", "view.statistics"),
     REPLAY: ("replay.pause", "replay.step", "replay.step-back", "replay.next-problem", "replay.find", "view.raw"),
     CHAIN: ("view.freeze", "view.next", "view.zoom", "view.statistics"),
+    f"{RECORD} {CHAIN}": ("record.marker", "record.unfold", "view.next", "view.zoom", "chain.side"),
+    f"{REPLAY} {CHAIN}": ("replay.pause", "replay.step", "replay.find", "view.next", "view.zoom", "chain.side"),
 }
 """At most six a screen; help and quit are always there beside them."""
 
@@ -134,7 +148,7 @@ def keymap(changes: Mapping[str, str] | None = None) -> tuple[Key, ...]:
     for name in changes:
         if name not in known:
             raise UsageError(f"no key is called {name!r}", hint=near(name))
-    chosen = tuple(replace(key, keys=_split(key.id, changes[key.id])) if key.id in changes else key for key in KEYS)
+    chosen = tuple(_chosen(key, changes) for key in KEYS)
     for screen in _ALL:
         taken: dict[str, str] = {}
         for key in chosen:
@@ -143,6 +157,14 @@ def keymap(changes: Mapping[str, str] | None = None) -> tuple[Key, ...]:
                     raise UsageError(f"the key {one!r} would mean both {taken[one]} and {key.id}")
                 taken[one] = key.id
     return chosen
+
+
+def _chosen(key: Key, changes: Mapping[str, str]) -> Key:
+    if key.id not in changes:
+        return key
+    keys = _split(key.id, changes[key.id])
+    # Whatever else is chosen, ctrl-c ends a program.
+    return replace(key, keys=tuple(dict.fromkeys((*keys, "ctrl+c"))) if key.id == "app.quit" else keys)
 
 
 def near(name: str) -> str:

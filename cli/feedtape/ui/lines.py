@@ -1,6 +1,7 @@
 """Books as lines: for a pipe, or a person who wants no picture. A line a book when it changed, once a second at most."""
 
 import sys
+from collections.abc import Callable, Collection
 from typing import Any
 
 from feedtape.book import measures
@@ -51,25 +52,30 @@ class Lines:
 class ChainLines:
     """Prints the options of a chain that say something else than before."""
 
-    def __init__(self, *, json: bool) -> None:
+    def __init__(
+        self,
+        *,
+        json: bool,
+        only: Callable[[], Collection[str]] | None = None,
+        nearest: tuple[int, int] | None = None,
+    ) -> None:
+        """Begin with nothing printed; `only` and `nearest` are as `take_chain` has them."""
         self._json = json
+        self._only = only
+        self._nearest = nearest
         self._seen: Seen = {}
 
     def show(self, session: Session, now: int) -> None:
         """Print a line for each option that changed since its last line."""
+        only = self._only() if self._only is not None else None
         for name in chains(session):
-            picture = take_chain(session, now, name)
+            picture = take_chain(session, now, name, only, nearest=self._nearest)
             for of, option in news(picture, self._seen):
                 if self._json:
                     put_json(chain_lines.json_line(picture, of, option), indent=False)
                 else:
                     put(chain_lines.plain_line(picture, of, option))
         sys.stdout.flush()
-
-
-def lines_for(*, json: bool, depth: int = 0, only: list[str] | None = None, is_chain: bool = False) -> Lines | ChainLines:
-    """Return what prints books, or an option chain."""
-    return ChainLines(json=json) if is_chain else Lines(json=json, only=only, depth=depth)
 
 
 def plain_line(keeper: BookKeeper, flow: Flow | None, now: int) -> str:

@@ -18,9 +18,12 @@ from feedtape.model.records import RECV, RECV_BINARY, Record
 from feedtape.replay.times import span
 from feedtape.session import Session
 from feedtape.ui.output import printable, say
+from feedtape.ui.signals import ending
 from feedtape.ui.wanted import Wanted
 
 INTERRUPTED = 130
+_BY_A_PERSON = frozenset({"SIGINT", "SIGTERM", "SIGHUP", "q"})
+"""Reasons to stop that are no fault of the venue's."""
 _SAID_KEPT = 20
 
 
@@ -63,6 +66,10 @@ class Run:
             max_frame=wanted.max_frame or MAX_MESSAGE,
             chain=wanted.chain,
         )
+
+    def asked(self) -> frozenset[str]:
+        """Return the targets that were asked for, once the feed knows what they mean: some venues tell of more."""
+        return frozenset(f"{target.venue}:{target.symbol}" for target in self.feed.targets)
 
     def hear(self, text: str) -> None:
         """Say what the feed has to say."""
@@ -111,11 +118,11 @@ class Run:
 
     @contextlib.asynccontextmanager
     async def signals(self) -> AsyncIterator[None]:
-        """End the run by SIGINT and SIGTERM; in the main thread alone, where signals arrive."""
+        """End the run by signals; in the main thread alone, where signals arrive."""
         loop = asyncio.get_running_loop()
         handled: list[signal.Signals] = []
         try:
-            for number in (signal.SIGINT, signal.SIGTERM):
+            for number in ending():
                 loop.add_signal_handler(number, self._interrupt, number.name)
                 handled.append(number)
             for name, action in self.on_signal.items():
@@ -156,7 +163,7 @@ class Run:
             raise self._failure
         totals, asked_for = self.session.totals, self._wanted.frames
         is_enough = asked_for is not None and totals.frames >= asked_for
-        if not totals.connections and not is_enough and self.reason not in ("SIGINT", "SIGTERM"):
+        if not totals.connections and not is_enough and self.reason not in _BY_A_PERSON:
             # Answers to requests are frames too, but a venue that only says no to them is not being recorded.
             what = "no connection was opened to" if totals.frames else "nothing was received from"
             raise VenueError(f"{what} {', '.join(self._names())}: {self.last_said or 'no answer yet'}")

@@ -98,14 +98,15 @@ class LiveStage(Generic[L]):
         assert self.live is not None
         return self.live.run.session
 
-    def do(self, action: Callable[[], None]) -> None:
-        """Do something in the stage's thread; nothing once it has ended."""
+    def do(self, action: Callable[[], None]) -> bool:
+        """Do something in the stage's thread; nothing before the feed has begun, and once it has ended."""
         with self._lock:
             if self._loop is not None:
                 self._loop.call_soon_threadsafe(action)
+            return self._loop is not None
 
-    def take(self, look: "Look", done: Done) -> None:
-        """Take a picture soon, and hand it over in the stage's thread; none before the feed has begun."""
+    def take(self, look: "Look", done: Done) -> bool:
+        """Take a picture soon, and hand it over in the stage's thread; tell whether it will."""
 
         def taken() -> None:
             from feedtape.ui.picture import take
@@ -120,13 +121,13 @@ class LiveStage(Generic[L]):
             else:
                 done(picture)
 
-        self.do(taken)
+        return self.do(taken)
 
     def _narrowed(self, look: "Look", live: L) -> "Look":
-        """Ask for those options only that were asked for: some venues tell of all that they have."""
+        """Look at those options only that were asked for."""
         if not look.chain:
             return look
-        return replace(look, chain_only=frozenset(f"{target.venue}:{target.symbol}" for target in live.run.feed.targets))
+        return replace(look, chain_only=live.run.asked())
 
     def stop(self, reason: str) -> None:
         """End the run."""

@@ -1,7 +1,10 @@
 """Where output goes: results to stdout, words about them to stderr."""
 
+import contextlib
+import errno
 import re
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 
@@ -22,9 +25,20 @@ def _lines(text: str) -> str:
 
 def say(text: str) -> None:
     """Say something to the person, after what was printed so far."""
-    sys.stdout.flush()
-    sys.stderr.write(_lines(text) + "\n")
-    sys.stderr.flush()
+    with heard():
+        sys.stdout.flush()
+        sys.stderr.write(_lines(text) + "\n")
+        sys.stderr.flush()
+
+
+@contextlib.contextmanager
+def heard() -> Iterator[None]:
+    """Go on where nobody is there to hear what is said: a recording outlives its terminal."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno != errno.EIO:
+            raise
 
 
 def say_error(message: str, hint: str | None = None) -> None:

@@ -4,7 +4,7 @@ A picture is taken where the session lives, between two records, and drawn somew
 never sees half an update.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
@@ -37,8 +37,7 @@ class Look:
         targets: the books; None: all.
         detailed: of which trades, columns and the newest frame are wanted too.
         levels: levels a side; those of detailed books are `deep`.
-        chain: the option chain is wanted too: of `chain_only` and the `chain_nearest` expiries, where a venue tells of more, and in
-            full of the `expiry` alone, as `take_chain` has them.
+        chain: the option chain is wanted too, of `chain_only`, `chain_nearest` and `expiry` as `take_chain` has them.
     """
 
     targets: tuple[str, ...] | None = None
@@ -49,7 +48,7 @@ class Look:
     columns: int = 300
     chain: bool = False
     chain_only: frozenset[str] | None = None
-    chain_nearest: int = 0
+    chain_nearest: tuple[int, int] | None = None
     expiry: int | None = None
 
 
@@ -155,8 +154,11 @@ def take(session: Session, history: History, now: int, look: Look) -> Picture:
     chosen = session.books if look.targets is None else [one for one in look.targets if one in session.books]
     totals = session.totals
     books = {target: _book(session, history, now, look, target, back) for target in chosen}
-    for target in session.flows if look.targets is None else look.targets:
-        # What has trades or facts and no book, such as an option that nobody quotes.
+    alone: Iterable[str] = look.targets or ()
+    if look.targets is None and not look.chain:
+        alone = session.flows
+    for target in alone:
+        # What has trades or facts and no book, such as an option that nobody quotes; where a chain is told they are in it.
         if target not in books and target in session.flows:
             books[target] = _bookless(session, history, look, target)
     return Picture(

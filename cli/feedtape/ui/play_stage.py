@@ -30,6 +30,11 @@ _AT_ONCE_S: Final = 0.01
 _GIVES_WAY_S: Final = 0.002
 _NEAR_NS: Final = 1_000_000_000
 """The marker that was just jumped to is not the one before."""
+SEEKING: Final = "seeking"
+"""What a move is about that cannot be stopped."""
+_STOPPED: Final = "the search was stopped"
+_LOOP_S: Final = 0.25
+"""So long one round takes at least."""
 _LOOK_S: Final = 0.2
 """How often a tape that is being written is looked at for more."""
 
@@ -84,11 +89,42 @@ class Head:
 
 
 @dataclass
+class _Move:
+    """A move that waits to be begun; more of its kind is added to it, as keys may come faster than they can be followed."""
+
+    action: Callable[[int], None]
+    kind: str
+    by: int
+    given_up: int
+
+
+@dataclass
 class _Moves:
-    """What is to be done in the stage's thread."""
+    """What is to be done in the stage's thread.
+
+    Attributes:
+        put_off: what comes before all that waits.
+        newest: the move that was asked for last, until it is begun.
+        given_up: how often all moves were given up that had been asked for by then.
+    """
 
     jobs: "queue.SimpleQueue[Callable[[], None]]" = field(default_factory=queue.SimpleQueue)
-    interrupted: threading.Event = field(default_factory=threading.Event)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    put_off: Callable[[], None] | None = None
+    newest: _Move | None = None
+    given_up: int = 0
+
+    @property
+    def are_done(self) -> bool:
+        """Whether nobody wants anything."""
+        return self.put_off is None and self.jobs.empty()
+
+
+def nearest_of(playback: Playback) -> tuple[int, int] | None:
+    """Return how many expiries a tape was recorded for, and from when on; None where that is not said, or all."""
+    told = playback.header.get("option_chain")
+    number = told.get("expiries") if isinstance(told, dict) else None
+    return (number, playback.bounds()[0]) if isinstance(number, int) and number > 0 else None
 
 
 class PlayStage:
@@ -106,6 +142,10 @@ class PlayStage:
         self._moves = _Moves()
         self._said: list[str] = []
         self._is_over = False
+        self._has_played = False
+        """Whether anything was played since the start, or since it began anew, which was when it was `_rewound`."""
+        self._rewound = self._resumes = 0.0
+        self._begun: _Move | None = None
         self._reel: Reel | None = None
         self._pace: Pace | None = None
         self._crossed: frozenset[str] = frozenset()
@@ -133,7 +173,7 @@ class PlayStage:
                 for timeline in scan(tape, lambda: not self._is_over):
                     self.timeline = timeline
                     time.sleep(_GIVES_WAY_S)
-        except FeedtapeError as error:
+        except (FeedtapeError, OSError) as error:
             self._say(f"the time line is not whole: {error}")
 
     def _main(self) -> None:
@@ -166,17 +206,21 @@ class PlayStage:
         else:
             self.reel.seek(since)
         self._moved()
+        self._has_played, self._rewound, self._resumes = False, time.monotonic(), 0.0
 
     def _due_in(self) -> float | None:
         """Return in how many seconds the next record is due; None when none is, before somebody wants something."""
         if self.head.is_paused or self.head.is_at_end:
             return None
-        following = self.reel.next_time
-        if following is None or self._pace is None:
-            return 0.0
+        following, rests = self.reel.next_time, max(0.0, self._resumes - time.monotonic())
+        if following is None or self._pace is None or rests:
+            return rests
         return self._pace.wait_s(following)
 
     def _next_job(self, within_s: float | None) -> Callable[[], None] | None:
+        job, self._moves.put_off = self._moves.put_off, None
+        if job is not None:
+            return job
         try:
             return self._moves.jobs.get(block=within_s is None or within_s > 0, timeout=within_s)
         except queue.Empty:
@@ -198,9 +242,10 @@ class PlayStage:
             fed = self.reel.forward()
             if fed is None:
                 # Followed no further: the tape has ended, or somebody wants to go elsewhere.
-                if self._moves.jobs.empty():
+                if self._moves.are_done:
                     self._at_end()
                 return
+            self._has_played = True
             self._placed()
             why = self._pauses(*fed)
             if why:
@@ -208,8 +253,10 @@ class PlayStage:
                 return
 
     def _at_end(self) -> None:
-        if self.playing.loop:
+        if self.playing.loop and self._has_played:
+            resumes = self._rewound + _LOOP_S
             self._rewind()
+            self._resumes = resumes
             return
         self.head = replace(self.head, is_at_end=True)
 
@@ -220,7 +267,7 @@ class PlayStage:
         job = self._next_job(_LOOK_S)
         if job is not None:
             if getattr(job, "moves", True):
-                self._moves.jobs.put(job)
+                self._moves.put_off = job
                 return False
             job()
         return not self._is_over
@@ -251,7 +298,8 @@ class PlayStage:
         """Note where the replay is."""
         reel = self.reel
         self.step_told = None
-        self.head = replace(self.head, time=reel.time, last=max(self.head.last, reel.time))
+        # Before its first record a session has no time.
+        self.head = replace(self.head, time=max(reel.time, self.head.first), last=max(self.head.last, reel.time))
 
     def _moved(self) -> None:
         """Note a jump: time begins anew from here."""
@@ -263,7 +311,7 @@ class PlayStage:
 
     # -- what somebody wants; from the screen's thread
 
-    def take(self, look: Look, done: Done) -> None:
+    def take(self, look: Look, done: Done) -> bool:
         """Take a picture soon, and hand it over in the stage's thread."""
 
         def taken() -> None:
@@ -271,7 +319,7 @@ class PlayStage:
                 if self.head.is_paused and self.step_told is None and look.detailed:
                     self.step_told = self.reel.explain()
                 self.head = replace(self.head, frame=self.reel.frame, frames=self.reel.last_frame)
-                picture = take(self.reel.session, self.history, self.reel.time, look)
+                picture = take(self.reel.session, self.history, self.reel.time, self._narrowed(look))
             except Exception as error:  # noqa: BLE001  the screen must fail by it, not this thread alone
                 done(error)
             else:
@@ -279,45 +327,65 @@ class PlayStage:
 
         taken.moves = False  # type: ignore[attr-defined]
         self.do(taken)
+        return True
+
+    def _narrowed(self, look: Look) -> Look:
+        """Ask for those options only that the recording asked for, and of them for those that are wanted now."""
+        if not look.chain:
+            return look
+        only = self.playing.only
+        return replace(look, chain_only=frozenset(only) if only else None, chain_nearest=nearest_of(self.playback))
 
     def do(self, action: Callable[[], None]) -> None:
         """Do something in the stage's thread."""
         self._moves.jobs.put(action)
 
     def stop(self, reason: str) -> None:
-        """End."""
-        self._moves.interrupted.set()
-        self.do(self._end)
-
-    def _end(self) -> None:
+        """End; what still waits is not done."""
         self._is_over = True
+        self.do(lambda: None)
 
     def interrupt(self) -> None:
-        """End a search that is under way."""
-        self._moves.interrupted.set()
+        """End a search that is under way, and give up the moves that wait."""
+        self._moves.given_up += 1
 
-    def _move(self, action: Callable[[], None], what: str = "") -> None:
-        """Do what moves; one that takes long can be interrupted, and tells what it is about."""
+    def _move(self, action: Callable[[int], None], what: str = "", *, kind: str = "", by: int = 0) -> None:
+        """Do what moves, and tell what it is about if it takes long.
 
-        def moved() -> None:
-            self._moves.interrupted.clear()
-            self.head = replace(self.head, busy=what)
-            try:
-                action()
-            except FeedtapeError as error:
-                self._say(str(error))
-            finally:
-                self.head = replace(self.head, busy="")
+        Args:
+            kind: what more of is done at once while it waits: in the same direction so much farther, or the latest alone.
+        """
+        moves = self._moves
+        with moves.lock:
+            waiting = moves.newest
+            if waiting is not None and kind and waiting.kind == kind and (waiting.by * by > 0 or not by):
+                waiting.action, waiting.by = action, waiting.by + by
+                return
+            move = moves.newest = _Move(action, kind, by, moves.given_up)
+        self.do(lambda: self._begin(move, what))
 
-        self.do(moved)
+    def _begin(self, move: _Move, what: str) -> None:
+        with self._moves.lock:
+            if self._moves.newest is move:
+                self._moves.newest = None
+        self._begun = move
+        if not self._alive():
+            return
+        self.head = replace(self.head, busy=what)
+        try:
+            move.action(move.by)
+        except FeedtapeError as error:
+            self._say(str(error))
+        finally:
+            self.head = replace(self.head, busy="")
 
     def _alive(self) -> bool:
-        return not self._moves.interrupted.is_set()
+        return self._begun is not None and self._begun.given_up == self._moves.given_up and not self._is_over
 
     def toggle(self) -> None:
         """Pause, or go on; at the end, from the start."""
 
-        def toggled() -> None:
+        def toggled(_: int) -> None:
             if self.head.is_at_end:
                 self._rewind()
                 self.head = replace(self.head, is_paused=False)
@@ -330,7 +398,7 @@ class PlayStage:
     def pace(self, factor: float | None) -> None:
         """Change the speed by a factor; None: the tape's own."""
 
-        def changed() -> None:
+        def changed(_: int) -> None:
             speed = 1.0 if factor is None else min(2.0**16, max(2.0**-10, self.head.speed * factor))
             self.head = replace(self.head, speed=speed)
             self._pace = None if self.playing.follow else Pace(speed, time.monotonic, self.playing.idle_limit_s)
@@ -340,33 +408,36 @@ class PlayStage:
     def step(self, frames: int, target: str | None = None) -> None:
         """Pause, and move by frames: of a target where one is named."""
 
-        def stepped() -> None:
-            told = self.reel.step(frames, target, self._alive)
+        def stepped(by: int) -> None:
+            told = self.reel.step(by, target, self._alive)
             self._moved()
             self._pause()
             self.step_told = told
             if told is None and target is not None:
-                self._say(f"no {'further' if frames > 0 else 'earlier'} frame concerns {target}")
+                self._say(f"no {'further' if by > 0 else 'earlier'} frame concerns {target}" if self._alive() else _STOPPED)
 
-        self._move(stepped, "looking for a frame" if target is not None else "")
+        if target is not None:
+            self._move(lambda _: stepped(frames), "looking for a frame")
+        else:
+            self._move(stepped, kind="step", by=frames)
 
     def seek(self, to: Callable[[Head], int]) -> None:
         """Go to a time, told from where one is."""
 
-        def sought() -> None:
-            self.reel.seek(max(self.head.first, min(self.head.last, to(self.head))))
-            self._moved()
+        self._move(lambda _: self._seek(to(self.head)), SEEKING, kind="seek")
 
-        self._move(sought, "seeking")
-
-    def seek_by(self, seconds: float) -> None:
+    def seek_by(self, seconds: int) -> None:
         """Go forward or back by tape time."""
-        self.seek(lambda head: head.time + int(seconds * 1e9))
+        self._move(lambda by: self._seek(self.head.time + by * 10**9), SEEKING, kind="seek by", by=seconds)
+
+    def _seek(self, time: int) -> None:
+        self.reel.seek(max(self.head.first, min(self.head.last, time)))
+        self._moved()
 
     def seek_marker(self, *, forward: bool) -> None:
         """Go to the next marker of the tape, or bookmark beside it, or to the one before."""
 
-        def sought() -> None:
+        def sought(_: int) -> None:
             tape, now = self.playback.tape, self.head.time
             marks = [(one.time, one.text) for one in markers_of(tape)]
             marks += [(one.time, one.note) for one in read_bookmarks(tape.path)]
@@ -384,29 +455,51 @@ class PlayStage:
     def bookmark(self) -> None:
         """Add a bookmark beside the tape, which stays as it is."""
 
-        def added() -> None:
+        def added(_: int) -> None:
             path = self.playback.tape.path
             one = add_bookmark(path, self.head.time, f"bookmark {len(read_bookmarks(path)) + 1}")
             self._say(f"{one.note} at {clock(one.time)}")
 
         self._move(added)
 
-    def find(self, holds: Predicate, what: str, *, forward: bool = True, from_start: bool = False) -> None:
-        """Pause, and go where something begins to hold; from where one is, or on the whole tape. One stays if it never does."""
+    def find(
+        self, holds: Predicate, what: str, *, forward: bool = True, from_start: bool = False, is_problem: bool = False
+    ) -> None:
+        """Pause, and go where something begins to hold; from where one is, or on the whole tape. One stays if it never does.
 
-        def found() -> None:
+        Args:
+            is_problem: say what became known there, rather than `what` was looked for.
+        """
+
+        def found(_: int) -> None:
             if from_start:
                 is_found = self.reel.find_first(holds, self._alive)
             else:
                 is_found = self.reel.find(holds, forward=forward, alive=self._alive)
             if not is_found:
                 where = "" if from_start else "further " if forward else "earlier "
-                self._say(f"no {where}{what}" if self._alive() else "the search was stopped")
+                after = "; g goes to the start" if forward and not from_start else ""
+                self._say(f"no {where}{what}{after}" if self._alive() else _STOPPED)
                 return
             self._moved()
-            self._pause(what)
+            self._pause((self._told_here() if is_problem else "") or what)
 
         self._move(found, f"looking for {what}")
+
+    def _told_here(self) -> str:
+        """Return in words what became known here: a loss with its target and detail, a book whole again, one that is crossed."""
+        latest = self.reel.latest
+        for event in latest.events if latest is not None else ():
+            if type(event) is Gap:
+                return (
+                    f"{event.kind} {event.target or 'session'}: {event.detail}"
+                    if event.detail
+                    else f"{event.kind} {event.target}"
+                )
+            if type(event) is Resync:
+                return f"{event.target} is whole again"
+        crossed = sorted(target for target, keeper in self.reel.session.books.items() if keeper.is_crossed)
+        return f"crossed {', '.join(crossed)}" if crossed else ""
 
     def _say(self, text: str) -> None:
         self._said.append(printable(text))

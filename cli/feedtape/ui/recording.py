@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import shutil
+import signal
 import sys
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -20,7 +21,7 @@ from feedtape.tape.writer import TapeWriter
 from feedtape.ui.keys import keys
 from feedtape.ui.lanes import lane_lines
 from feedtape.ui.live import INTERRUPTED, Run, status_of
-from feedtape.ui.output import printable, put, put_json, say
+from feedtape.ui.output import heard, printable, put, put_json, say
 from feedtape.ui.summary import amount, book_table, clock_line, compression, count, counted, counters_line, lag, loss_lines
 from feedtape.ui.wanted import Wanted
 from feedtape.ui.watching import ScreenOptions, connections_of
@@ -92,6 +93,7 @@ class _Status:
         self._clock = clock
         self._quiet = quiet
         self._rewrites = sys.stderr.isatty()
+        self._stands = False
         self._started = clock.now()
         self._last = (self._started, 0)
         self._due = self._started + int(_STATUS_EVERY_S * 1e9)
@@ -104,8 +106,10 @@ class _Status:
         self._due = now + int(_STATUS_EVERY_S * 1e9)
         line = self._line(now)
         if self._rewrites and not self._quiet:
-            sys.stderr.write(f"\r\x1b[K{line}")
-            sys.stderr.flush()
+            self._stands = True
+            with heard():
+                sys.stderr.write(f"\r\x1b[K{line}")
+                sys.stderr.flush()
         else:
             say(line)
 
@@ -127,9 +131,11 @@ class _Status:
 
     def clear(self) -> None:
         """Leave the terminal's line to what comes next."""
-        if self._rewrites and not self._quiet:
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()
+        if self._stands:
+            self._stands = False
+            with heard():
+                sys.stderr.write("\r\x1b[K")
+                sys.stderr.flush()
 
 
 class Recording:
@@ -155,6 +161,7 @@ class Recording:
         self.recorder.late = self._late
         # Half the promised time, so that a frame that came just after a flush is still in time.
         self.every_s = tapes.flush_s / 2
+        self.targets = wanted.targets
         self._tapes = tapes
         self._is_shown = False
 
@@ -270,11 +277,13 @@ async def _record(recording: Recording, *, quiet: bool) -> None:
 
 
 def _show(recording: Recording, options: ScreenOptions, *, unfolded: bool) -> None:
+    # Until the screen hears it, whoever ends us interrupts: the tape is closed, or removed while it is empty.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     from feedtape.ui.keymap import RECORD, keymap
     from feedtape.ui.live_stage import LiveStage
     from feedtape.ui.screen.run import record_desk, show
 
-    view = options.view(RECORD)
+    view = options.view(RECORD, recording.targets)
     view.is_folded = not unfolded
     show(LiveStage(lambda: recording), view, keymap(options.keys), options, record_desk)
     for text in recording.run.said:

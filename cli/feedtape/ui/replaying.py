@@ -9,9 +9,8 @@ from feedtape.model.events import Event
 from feedtape.model.records import Record
 from feedtape.replay.pacing import Pace
 from feedtape.replay.playback import Playback
-from feedtape.ui.lines import EVERY_S, lines_for
-from feedtape.ui.output import say
-from feedtape.ui.play_stage import Playing, PlayStage
+from feedtape.ui.lines import EVERY_S, ChainLines, Lines
+from feedtape.ui.play_stage import Playing, PlayStage, nearest_of
 from feedtape.ui.status import told_status
 from feedtape.ui.watching import ScreenOptions
 
@@ -23,7 +22,12 @@ _FOLLOW_S: Final = 0.2
 
 def replay_lines(playback: Playback, playing: Playing, options: ScreenOptions, *, json: bool) -> int:
     """Play a tape as lines and return the exit status. Ctrl-C ends it like the end of the tape."""
-    lines = lines_for(json=json, depth=options.depth, only=list(playing.only), is_chain=options.is_chain)
+    only = playing.only
+    lines = (
+        ChainLines(json=json, only=(lambda: only) if only else None, nearest=nearest_of(playback))
+        if options.is_chain
+        else Lines(json=json, depth=options.depth, only=list(only))
+    )
     now, due = 0, 0.0
     try:
         for record, _ in _paced(playback, playing):
@@ -59,16 +63,16 @@ def replay_screen(playback: Playback, playing: Playing, options: ScreenOptions) 
     from feedtape.ui.screen.run import replay_desk, show
 
     stage = PlayStage(playback, playing)
-    show(stage, *_screen(playing, options), options, replay_desk)
-    for text in stage.said:
-        say(text)
+    # What it said was about moves on the screen, which is gone.
+    show(stage, *_screen(playback, playing, options), options, replay_desk)
     return told_status(playback, whole=False)
 
 
-def _screen(playing: Playing, options: ScreenOptions) -> tuple[Any, Any]:
+def _screen(playback: Playback, playing: Playing, options: ScreenOptions) -> tuple[Any, Any]:
     from feedtape.ui.keymap import REPLAY, keymap
 
-    view = options.view(REPLAY)
+    targets = playback.header.get("targets")
+    view = options.view(REPLAY, targets if isinstance(targets, list) else ())
     view.only = frozenset(one.lower() for one in playing.only)
     return view, keymap(options.keys)
 
@@ -87,7 +91,7 @@ def replay_picture(
     from feedtape.ui.screen.svg import picture_of
 
     stage = PlayStage(playback, playing)
-    app = BoardApp(stage, *_screen(playing, options), replay_desk, fps=options.fps, theme=options.theme)
+    app = BoardApp(stage, *_screen(playback, playing, options), replay_desk, fps=options.fps, theme=options.theme)
     drawn: list[str] = []
 
     async def draw(pilot: "Pilot[Any]") -> None:

@@ -20,10 +20,10 @@ class Stage(Protocol):
     def start(self) -> None:
         """Begin."""
 
-    def take(self, look: "Look", done: Done) -> None:
-        """Take a picture soon, between two records, and hand it over in the stage's own thread."""
+    def take(self, look: "Look", done: Done) -> bool:
+        """Take a picture soon, between two records, and hand it over in the stage's own thread; tell whether it will."""
 
-    def do(self, action: Callable[[], None]) -> None:
+    def do(self, action: Callable[[], None]) -> object:
         """Do something where the session lives."""
 
     def stop(self, reason: str) -> None:

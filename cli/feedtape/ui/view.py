@@ -31,6 +31,7 @@ class View:
         flash: whether changed levels are highlighted.
         opened: panels that are open beside the book: `raw`, `statistics`, `map`.
         frozen: the picture at which the screen was frozen; `before`: the one before the present, for what changed.
+        order: targets, in lower case, in the order in which a person named them; others come behind.
         counted: counters at the moment from which a person wants them to count.
     """
 
@@ -53,10 +54,20 @@ class View:
     before: Picture | None = None
     counted: Picture | None = None
     only: frozenset[str] = frozenset()
+    order: tuple[str, ...] = ()
+
+    @property
+    def footer(self) -> str:
+        """Which keys the last line names."""
+        return f"{self.screen} chain" if self.is_chain and self.screen != "chain" else self.screen
 
     def shown(self, picture: Picture) -> list[BookPicture]:
         """Return the books that may be shown, in their order."""
-        return [book for target, book in picture.books.items() if not self.only or target.lower() in self.only]
+        books = [book for target, book in picture.books.items() if not self.only or target.lower() in self.only]
+        if not self.order:
+            return books
+        places = {target: place for place, target in enumerate(self.order)}
+        return sorted(books, key=lambda book: places.get(book.target.lower(), len(places)))
 
     def book(self, picture: Picture) -> BookPicture | None:
         """Return the selected book; the first one where none is selected, or that one is not there."""

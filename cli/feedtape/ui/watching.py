@@ -3,7 +3,7 @@
 import asyncio
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -50,9 +50,10 @@ class ScreenOptions:
         if self.theme not in THEMES:
             raise UsageError(f"no such theme: {self.theme!r}", hint=", ".join(THEMES))
 
-    def view(self, screen: str) -> View:
-        """Return the view that a screen begins with."""
-        return View(screen, depth=self.depth, layout=self.layout, step=self.group, is_chain=self.is_chain)
+    def view(self, screen: str, targets: Iterable[object] = ()) -> View:
+        """Return the view that a screen begins with; `targets` in the order in which they were named."""
+        order = tuple(str(target).lower() for target in targets)
+        return View(screen, depth=self.depth, layout=self.layout, step=self.group, is_chain=self.is_chain, order=order)
 
 
 def is_terminal() -> bool:
@@ -119,9 +120,10 @@ def watch(wanted: Wanted, options: ScreenOptions, *, plain: bool, json: bool) ->
 
 
 async def _print(live: Watching, options: ScreenOptions, *, json: bool) -> None:
-    from feedtape.ui.lines import EVERY_S, lines_for
+    from feedtape.ui.lines import EVERY_S, ChainLines, Lines
 
-    run, lines = live.run, lines_for(json=json, depth=options.depth, is_chain=options.is_chain)
+    run = live.run
+    lines = ChainLines(json=json, only=run.asked) if options.is_chain else Lines(json=json, depth=options.depth)
     async with run.signals():
         await run.go(EVERY_S, lambda: lines.show(run.session, run.clock.now()))
     lines.show(run.session, run.clock.now())
@@ -133,7 +135,7 @@ def _show(wanted: Wanted, options: ScreenOptions) -> Watching:
     from feedtape.ui.screen.run import show
 
     stage: LiveStage[Watching] = LiveStage(lambda: Watching(wanted))
-    show(stage, options.view(CHAIN if options.is_chain else WATCH), keymap(options.keys), options)
+    show(stage, options.view(CHAIN if options.is_chain else WATCH, wanted.targets), keymap(options.keys), options)
     assert stage.live is not None
     for text in stage.live.run.said:
         # What was said while the picture stood would be gone with it.

@@ -31,6 +31,7 @@ from feedtape.venues.reading import best, none_of, number, number_or_none, posit
 _NAME = re.compile(r"([^-@]+)-(\d{6})-(\d+(?:\.\d+)?)-([CP])", re.ASCII)
 _DEPTH = re.compile(r"depth(5|10|20)?@(100|500)ms", re.ASCII)
 _PICTURE_V1 = re.compile(r"depth(10|20|50|100)(@|$)", re.ASCII)
+_TICKER = "@optionTicker"
 _EXPIRES_AT = 8
 """Hour of the day, UTC [O]."""
 
@@ -276,7 +277,10 @@ class _Options(BinanceFamily):
     # -- declaring
 
     def streams(self, target: Target, channels: Sequence[str]) -> list[Stream]:
-        """Name the streams of an option; what the model says comes for all options on its underlying, or of its day, at once."""
+        """Name the streams of an option; what the model says comes for all options on its underlying, or of its day, at once.
+
+        Volumes come with the ticker alone.
+        """
         if target.channel and _DEPTH.fullmatch(target.channel) is None:
             hint = f"{target.venue}:{target.symbol}@depth@100ms, or @depth20@500ms"
             raise UsageError(f"{target.venue} has no book stream {target.channel!r}", hint=hint)
@@ -289,11 +293,13 @@ class _Options(BinanceFamily):
                 underlying = f"{terms.base.lower()}usdt"
                 found.append(Stream(f"{underlying}@optionMarkPrice", channel))
                 found.append(Stream(f"{underlying}@openInterest@{terms.day}", channel))
+                found.append(Stream(f"{target.symbol.lower()}{_TICKER}", channel, target.symbol))
         return found
 
     def path(self, stream: Stream) -> str:
         """Return the route that serves a stream."""
-        return "/market/stream" if stream.channel == "options" else "/public/stream"
+        is_market = stream.channel == "options" and not stream.name.endswith(_TICKER)
+        return "/market/stream" if is_market else "/public/stream"
 
     def instruments_requests(self, symbols: Sequence[str] = ()) -> list[Request]:
         """Return the request for `exchangeInfo`."""

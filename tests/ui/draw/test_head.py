@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from feedtape.ui.draw.head import (
-    cost_row,
+    cost_rows,
     cursor_row,
     derivative_row,
     latency_short,
@@ -21,6 +21,12 @@ from ui.picture_stage import ASKS, BIDS, NOW, SECOND, book, broken, derivative, 
 
 FROZEN = [("FROZEN 3.2 s behind, 812 updates", "warn")]
 PAUSED = [("PAUSED: gap", "warn"), ("+12 s   frame 12 of 345", "")]
+
+
+def told_all(rows: list[Row]) -> str:
+    """Return the only line."""
+    (row,) = rows
+    return told(row)
 
 
 def told(row: Row | None) -> str:
@@ -91,7 +97,7 @@ def test_plots_need_two_seconds_and_leave_out_what_was_not_there() -> None:
 
 
 def test_the_cost_of_a_size_is_what_its_levels_ask() -> None:
-    assert told(cost_row(book(), Decimal(5), 80)) == "5 BTC now:  buy 61235.174 +0.04 bp   sell 61234.680 +0.04 bp"
+    assert told_all(cost_rows(book(), Decimal(5), 80)) == "5 BTC now:  buy 61235.174 +0.04 bp   sell 61234.680 +0.04 bp"
     # 0.75 × 61235.0 + 2 × 61235.1 + 0.034 × 61235.2 + 2.216 × 61235.3, of 5
     assert (
         Decimal("0.75") * 61235
@@ -100,13 +106,17 @@ def test_the_cost_of_a_size_is_what_its_levels_ask() -> None:
         + Decimal("2.216") * Decimal("61235.3")
     ) / 5 == Decimal("61235.17432")
     far = Decimal(10**6)
-    assert "buy only 386.272 there" in told(cost_row(book(), far, 80))
-    assert "sell more than 135.128 there" in told(cost_row(replace(book(), levels=(900, 40)), far, 80)), (
+    assert "buy only 386.272 there" in told_all(cost_rows(book(), far, 80))
+    assert "sell more than 135.128 there" in told_all(cost_rows(replace(book(), levels=(900, 40)), far, 80)), (
         "the book has more than the picture"
     )
-    assert "buy nothing there" in told(cost_row(book(asks=[]), far, 80))
-    assert cost_row(broken(), far, 80) is None and cost_row(book(), None, 80) is None
-    assert told(cost_row(book(instrument=None), Decimal(1), 80)).startswith("1 now:  buy")
+    assert "buy nothing there" in told_all(cost_rows(book(asks=[]), far, 80))
+    assert cost_rows(broken(), far, 80) == cost_rows(book(), None, 80) == []
+    assert [text_of(row).rstrip() for row in cost_rows(book(), Decimal(5), 40)] == [
+        "buy 5 BTC 61235.174 +0.04 bp",
+        "sell 5 BTC 61234.680 +0.04 bp",
+    ]
+    assert told_all(cost_rows(book(instrument=None), Decimal(1), 80)).startswith("1 now:  buy")
 
 
 def test_the_cursor_tells_what_lies_up_to_it() -> None:

@@ -169,7 +169,7 @@ async def _every_key(size: tuple[int, int]) -> None:
         await key("escape")
         await type_keys(app, "$", "2", "enter")
         await next_picture(app)
-        assert any(line.startswith("2 ") and "buy" in line for line in lines_of(app, "main"))
+        assert any(line.startswith(("2 BTC now:", "buy 2 BTC")) for line in lines_of(app, "main"))
         await type_keys(app, "/", *"trade.size", "space", ">", "space", *"0.3", "enter")
         await until(app, lambda: stage.head.why == "trade.size > 0.3")
         before = await frames_of(app)

@@ -41,9 +41,9 @@ def _width(by_id: Mapping[str, Key], ids: Sequence[str]) -> int:
     return sum(cell_len(shown(by_id[one].keys[0])) + len(by_id[one].label) + 3 for one in ids)
 
 
-def waiting_rows(said: Sequence[str], width: int, height: int) -> list[Row]:
+def waiting_rows(said: Sequence[str], width: int, height: int, heading: str = "connecting…") -> list[Row]:
     """Return what stands there before there is anything to show."""
     rows: list[Row] = [fit([], width)] * max(0, (height - len(said)) // 2 - 1)
-    rows.append(fit([("  connecting…", "strong")], width))
+    rows.append(fit([(f"  {heading}", "strong")], width))
     rows += [fit([(f"  {text}", "dim")], width) for text in said]
     return (rows + [fit([], width)] * height)[:height]

@@ -178,27 +178,31 @@ def plots_row(book: BookPicture, columns: int) -> Row | None:
     return fit([*cells, ("spread ", "dim"), (sparkline(spreads, each), "")], columns)
 
 
-def cost_row(book: BookPicture, size: Decimal | None, columns: int) -> Row | None:
-    """Return what market orders of a size would cost, both ways; None where no size is set."""
+def cost_rows(book: BookPicture, size: Decimal | None, columns: int) -> list[Row]:
+    """Return what market orders of a size would cost, against the mid: in one line, or two where that is too narrow."""
     if size is None or not book.is_live:
-        return None
-    row: Row = [(f"{' '.join(filter(None, (plain(size), base_of(book))))} now:  ", "dim")]
+        return []
+    what = " ".join(filter(None, (plain(size), base_of(book))))
     unit = measures.unit(book.instrument) or measures.BASE
     sides: tuple[tuple[Literal["buy", "sell"], str, bool], ...] = (
         ("buy", "ask", len(book.asks) < book.levels[1]),
         ("sell", "bid", len(book.bids) < book.levels[0]),
     )
+    told: list[list[Cell]] = []
     for side, part, has_more in sides:
         cost = measures.cost(book.bids, book.asks, side, size, unit)
-        row.append((f"{side} ", part))
         if cost is None:
-            row.append(("nothing there   ", "warn"))
+            words: Cell = ("nothing there", "warn")
         elif not cost.complete:
             # Levels beyond those in the picture were not counted.
-            row.append((f"{'more than' if has_more else 'only'} {_short(cost.filled)} there   ", "warn"))
+            words = (f"{'more than' if has_more else 'only'} {_short(cost.filled)} there", "warn")
         else:
-            row.append((f"{_average(cost, book)}   ", ""))
-    return fit(row, columns)
+            words = (_average(cost, book), "")
+        told.append([(f"{side} ", part), words])
+    whole: Row = [(f"{what} now:  ", "dim"), *told[0], ("   ", ""), *told[1]]
+    if width(whole) <= columns:
+        return [fit(whole, columns)]
+    return [fit([cells[0], (f"{what} ", "dim"), *cells[1:]], columns) for cells in told]
 
 
 def cursor_row(book: BookPicture, levels: Sequence[tuple[str, str]], cursor: int, columns: int) -> Row | None:

@@ -12,7 +12,7 @@ from feedtape.ui.draw.foot import waiting_rows
 from feedtape.ui.draw.grid import Box, grid_rows
 from feedtape.ui.draw.head import (
     Item,
-    cost_row,
+    cost_rows,
     cursor_row,
     derivative_row,
     latency_words,
@@ -29,6 +29,7 @@ from feedtape.ui.draw.smile import smile_rows
 from feedtape.ui.draw.statistics import statistics_rows
 from feedtape.ui.draw.status_panel import status_rows
 from feedtape.ui.draw.trades import trade_rows
+from feedtape.ui.keymap import REPLAY
 from feedtape.ui.picture import BookPicture, Picture
 from feedtape.ui.view import View
 
@@ -89,7 +90,10 @@ def head_rows(
 def _summary(view: View, picture: Picture, width: int, more: Sequence[Cell]) -> Row:
     chain = picture.chain if view.is_chain else None
     if chain is not None:
-        what, grade = f"{chain.told} of {chain.options} options told of", chain.grade
+        more_of = f", {chain.listed} in {len(chain.expiries)} expiries" if len(chain.expiries) > 1 else ""
+        what, grade = f"{chain.told} of {chain.options} options told of{more_of}", chain.grade
+    elif view.is_chain and not view.zoomed:
+        what, grade = "", ""
     else:
         books = view.shown(picture)
         live = sum(book.is_live and not book.is_stale for book in books)
@@ -97,7 +101,7 @@ def _summary(view: View, picture: Picture, width: int, more: Sequence[Cell]) -> 
     rate = f"{picture.frames_per_s:,.0f}/s".replace(",", " ") if picture.frames_per_s is not None else "-"
     items: list[Item] = [
         (5, [("feedtape", "title")]),
-        (1, [(what, grade)]),
+        (1, [(what, grade)] if what else []),
         (4, [(f"{rate} frames", "")]),
         (2, [(f"losses {picture.losses}", "bad" if picture.losses else "dim")]),
         (0, more[:1]),
@@ -137,17 +141,21 @@ def main_rows(view: View, picture: Picture, facts: Mapping[str, Any], width: int
         return across(picture, width, height), []
     book = view.book(picture)
     if book is None:
-        return waiting_rows(["no book yet"], width, height), []
+        return waiting_rows(["no book yet"], width, height, _heading(view)), []
     if is_book(view, picture):
         return _book_rows(view, book, width, height), []
     books = view.shown(picture)
     return grid_rows(books, width, height, view.selected, view.layout, {one.target: _ladder(view, one) for one in books})
 
 
+def _heading(view: View) -> str:
+    return "nothing up to here" if view.screen == REPLAY else "connecting…"
+
+
 def _chain_rows(view: View, picture: Picture, width: int, height: int) -> list[Row]:
     chain = picture.chain
     if chain is None or view.chain is None:
-        return waiting_rows(["no option yet"], width, height)
+        return waiting_rows(["no option yet"], width, height, _heading(view))
     smile = min(_SMILE, height // 3) if height >= _TALL and chain.expiries else 0
     rows = chain_rows(chain, view.chain, width, height - smile)
     return rows + (smile_rows(chain.expiries[view.chain.expiry], width, smile) if smile else [])
@@ -158,7 +166,7 @@ def _book_rows(view: View, book: BookPicture, width: int, height: int) -> list[R
     bids, asks = levels_of(view, book, abs(view.cursor)) if view.cursor else ([], [])
     below = [
         cursor_row(book, asks if view.cursor < 0 else bids, view.cursor, width),
-        cost_row(book, view.size, width),
+        *cost_rows(book, view.size, width),
     ]
     lines = [row for row in below if row is not None]
     draw = compact_rows if view.layout == "compact" else ladder_rows

@@ -11,7 +11,7 @@ from feedtape.ui.draw.numbers import milliseconds
 from feedtape.ui.draw.rows import Row, cut, fit
 from feedtape.ui.output import printable
 from feedtape.ui.picture import BookPicture, Picture
-from feedtape.ui.summary import amount, count
+from feedtape.ui.summary import amount, count, counted
 
 Facts = Sequence[tuple[str, str]]
 _NAME: Final = 12
@@ -81,7 +81,7 @@ def _session(picture: Picture) -> list[tuple[str, str]]:
     return [
         ("  running", span(picture.time - picture.first) if picture.first is not None else "-"),
         ("  frames", f"{count(picture.frames)}{rate}, {amount(picture.bytes)}"),
-        ("  open", f"{picture.connections} connections"),
+        ("  open", counted(picture.connections, "connection")),
         ("  wire", f"stalls {picture.stalls}, bad frames {picture.bad_frames}"),
         ("  requests", f"refused {picture.refused}, http errors {picture.http_errors}"),
         ("  dropped", f"{count(picture.dropped)} here"),

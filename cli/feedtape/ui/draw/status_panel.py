@@ -10,7 +10,7 @@ from feedtape.ui.draw.plots import bar
 from feedtape.ui.draw.rows import Cell, Row, cut, fit, right, tail
 from feedtape.ui.output import printable
 from feedtape.ui.picture import BookPicture, Picture
-from feedtape.ui.summary import amount, count
+from feedtape.ui.summary import amount, count, counted
 
 _QUEUE_BAR: Final = 20
 _CONNECTION: Final = ("connection", "state", "since", "frames")
@@ -43,7 +43,7 @@ def _facts(picture: Picture, facts: Mapping[str, Any]) -> list[tuple[str, list[C
         ("tape", [(printable(str(facts["tape"])), "strong")]),
         ("recording", [(span(facts["elapsed_ns"]), ""), (f"   segment {facts['segment']}" if facts["segment"] else "", "dim")]),
         ("in", [(f"{count(picture.frames)} frames, {per_s}   {amount(picture.bytes)}", "")]),
-        ("out", [(f"{amount(facts['size'])}   {ratio}   level {facts['level']}   {count(facts['blocks'])} blocks", "")]),
+        ("out", [(f"{amount(facts['size'])}   {ratio}   level {facts['level']}   {counted(facts['blocks'], 'block')}", "")]),
         ("queue", [(bar(queue, _QUEUE_BAR), "warn" if queue >= 0.5 else "bid"), (f" {queue:.0%}", ""), _deferred(facts)]),
         ("lost", [(f"losses {picture.losses}   dropped here {picture.dropped}", "bad" if lost else "good")]),
         ("wire", [(f"stalls {picture.stalls}   bad frames {picture.bad_frames}", "")]),

@@ -90,4 +90,5 @@ def head_words(head: Head) -> list[Cell]:
         state = (f"PAUSED{': ' + printable(head.why) if head.why else ''}", "warn")
     else:
         state = ("following" if head.follow else f"replay {head.speed:g}x", "good")
-    return [state, (f"{done}{frame}{of}", "")]
+    speed = f"   {head.speed:g}x" if head.is_paused and not head.follow else ""
+    return [state, (f"{done}{frame}{of}{speed}", "")]

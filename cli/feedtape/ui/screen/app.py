@@ -6,6 +6,7 @@ stands, so that there is something to see at once.
 """
 
 import asyncio
+import contextlib
 import gc
 import time
 from collections import deque
@@ -17,7 +18,9 @@ from rich.style import Style
 from textual import events
 from textual.app import App, ComposeResult
 from textual.containers import Horizontal, Vertical
+from textual.geometry import Region
 from textual.screen import Screen
+from textual.strip import Strip
 
 from feedtape.errors import FeedtapeError
 from feedtape.ui.draw.foot import foot_row, waiting_rows
@@ -25,7 +28,8 @@ from feedtape.ui.keymap import Key
 from feedtape.ui.output import printable
 from feedtape.ui.screen.canvas import Canvas
 from feedtape.ui.screen.palette import PALETTES
-from feedtape.ui.screen.signals import on_signals
+from feedtape.ui.screen.terminal import TERMINAL, is_behind, is_gone
+from feedtape.ui.signals import on_signals
 from feedtape.ui.stage import Stage
 
 if TYPE_CHECKING:
@@ -54,16 +58,21 @@ def guarded(method: F) -> F:
     return call  # type: ignore[return-value]
 
 
-class Aside(Horizontal):
-    """Panels beside each other, with nothing of its own to be drawn."""
+class _Bare:
+    """Has nothing of its own to be drawn but the ground, which has no colour where there are none."""
 
-    BLANK = True
+    def render_lines(self: Any, crop: Region) -> list[Strip]:
+        """Return blank lines."""
+        ground = None if self.app.no_color else self.visual_style.rich_style
+        return [Strip.blank(crop.width, ground)] * crop.height
 
 
-class Below(Vertical):
-    """Panels below each other, with nothing of its own to be drawn."""
+class Aside(_Bare, Horizontal):
+    """Panels beside each other."""
 
-    BLANK = True
+
+class Below(_Bare, Vertical):
+    """Panels below each other."""
 
 
 class Board(Screen[None], inherit_bindings=False):
@@ -121,7 +130,7 @@ class BoardApp(App[None], inherit_bindings=False):
             load_desk: returns what draws the panels and does what keys are for; may take its time to load it.
             theme: name of a palette.
         """
-        super().__init__()
+        super().__init__(TERMINAL)
         self.stage = stage
         self.view = view
         self.table = table
@@ -147,6 +156,9 @@ class BoardApp(App[None], inherit_bindings=False):
         self._heard = (0, "")
         self._footed = ("", 0)
         self._ending = False
+        self._is_to_redraw = False
+        self._owes_drawing = False
+        """Something was moved and not drawn yet, as the terminal was behind."""
 
     # -- life
 
@@ -195,8 +207,10 @@ class BoardApp(App[None], inherit_bindings=False):
     def _later(self, action: Callable[..., None], *given: Any) -> None:
         """Do something in this thread, from any other; nothing once the screen is gone."""
         loop = self._loop
-        if loop is not None and not loop.is_closed():
-            loop.call_soon_threadsafe(action, *given)
+        if loop is not None:
+            # It may be closed any moment.
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(action, *given)
 
     def quit(self, reason: str) -> None:
         """Let the stage end; the second time, do not wait for it."""
@@ -204,8 +218,17 @@ class BoardApp(App[None], inherit_bindings=False):
             self.exit()
             return
         self._ending = True
-        self.tell("ending…")
         self.stage.stop(reason)
+        self.tell("ending…")
+
+    def _handle_exception(self, error: Exception) -> None:
+        # The library's own edge. Its page of traceback would hide the one line that is told behind the screen.
+        self.failure = self.failure or error
+        self.drawn.set()
+        super()._handle_exception(error)
+
+    def _print_error_renderables(self) -> None:
+        self._exit_renderables.clear()
 
     # -- drawing
 
@@ -214,15 +237,21 @@ class BoardApp(App[None], inherit_bindings=False):
         desk = self.desk
         if desk is None or self.stage.ended.done():
             return
+        if is_gone(self._driver) and not self._ending:
+            self.quit("SIGHUP")
+        if is_behind(self._driver):
+            self.skipped += 1
+            return
+        if self._owes_drawing:
+            self.redraw()
         if self._asked is not None:
             self.skipped += 1
             desk.held_up()
             return
         self._asked = time.perf_counter()
-        self.stage.take(desk.look(), lambda picture: self._later(self._arrived, picture))
-        if self.picture is None:
-            # Nothing answers before the stage has begun.
+        if not self.stage.take(desk.look(), lambda picture: self._later(self._arrived, picture)):
             self._asked = None
+        if self.picture is None:
             self._wait()
 
     def _wait(self) -> None:
@@ -247,10 +276,18 @@ class BoardApp(App[None], inherit_bindings=False):
         self.meter.append((now - started, now - (asked or started)))
         self.drawn.set()
 
+    def _redraw_soon(self) -> None:
+        """Draw once more after what has been pressed by now: a key that is held down may come faster than it is drawn."""
+        if not self._is_to_redraw:
+            self._is_to_redraw = True
+            self.call_later(self.redraw)
+
     @guarded
     def redraw(self) -> None:
         """Draw the present picture once more, after something was moved."""
-        if self.picture is not None and self.desk is not None and self.is_running:
+        self._is_to_redraw = False
+        self._owes_drawing = is_behind(self._driver)
+        if self.picture is not None and self.desk is not None and self.is_running and not self._owes_drawing:
             self.desk.draw(self.picture)
 
     def on_resize(self) -> None:
@@ -273,7 +310,7 @@ class BoardApp(App[None], inherit_bindings=False):
         canvas = self.canvas("foot")
         if (text, canvas.size.width) != self._footed:
             self._footed = (text, canvas.size.width)
-            row, self._keys_at = foot_row(self.table, self.view.screen, canvas.size.width, text)
+            row, self._keys_at = foot_row(self.table, self.view.footer, canvas.size.width, text)
             canvas.show([row])
 
     def paint(self) -> None:
@@ -311,11 +348,12 @@ class BoardApp(App[None], inherit_bindings=False):
             if name == "app.quit":
                 self.quit("q")
             return
+        self._message = ("", 0.0)
         try:
             self.desk.press(name, key)
         except FeedtapeError as error:
             self.tell(str(error))
-        self.redraw()
+        self._redraw_soon()
 
     @guarded
     def on_click(self, event: events.Click) -> None:
@@ -329,7 +367,7 @@ class BoardApp(App[None], inherit_bindings=False):
                     self.press(name)
         elif self.desk is not None:
             self.desk.clicked(canvas, event.x, event.y)
-            self.redraw()
+            self._redraw_soon()
 
     @guarded
     def on_mouse_scroll_down(self) -> None:

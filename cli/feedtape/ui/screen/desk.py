@@ -5,8 +5,9 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
 from feedtape.replay.times import iso
+from feedtape.ui.chain import ChainPicture
 from feedtape.ui.draw import scene
-from feedtape.ui.draw.chain_rows import CALL, PUT, begin, clamped, option_at
+from feedtape.ui.draw.chain_rows import CALL, PUT, Cursor, moved, option_at
 from feedtape.ui.screen.canvas import Canvas
 from feedtape.ui.screen.panels import Panels
 from feedtape.ui.screen.svg import picture_of
@@ -71,9 +72,12 @@ class Desk(Panels):
         view = self.view
         if view.is_chain and not view.zoomed:
             chain = self.picture.chain if self.picture is not None else None
-            option = option_at(chain, view.chain) if chain is not None and view.chain is not None else None
+            if chain is None or view.chain is None:
+                return
+            option = option_at(chain, view.chain)
             if option is None:
-                self.tell("there is no such option at this strike")
+                is_there = any(of.strikes for of in chain.expiries[view.chain.expiry :][:1])
+                self.tell("there is no such option at this strike" if is_there else "this expiry is not in the picture yet")
                 return
             view.selected = option.target
         view.is_across = False
@@ -92,11 +96,26 @@ class Desk(Panels):
         picture, view = self.picture, self.view
         if picture is None:
             return
-        if view.is_chain and not view.zoomed:
-            if picture.chain is not None and view.chain is not None:
-                view.chain = begin(picture.chain, view.chain.expiry + by)
+        if not view.is_chain:
+            view.step_on(picture, by)
+        elif self.chain is None or view.chain is None:
             return
-        view.step_on(picture, by)
+        elif view.zoomed:
+            self._next_strike(self.chain, view.chain, by)
+        elif view.frozen is not None:
+            self.tell("a frozen picture has one expiry: let it go on first")
+        else:
+            view.chain = Cursor((view.chain.expiry + by) % len(self.chain.expiries), None, view.chain.side)
+
+    def _next_strike(self, chain: ChainPicture, cursor: Cursor, by: int) -> None:
+        """Go from an option's book to that of the next strike that has one on this side."""
+        view, before = self.view, None
+        while cursor != before:
+            before, cursor = cursor, moved(chain, cursor, by)
+            option = option_at(chain, cursor)
+            if option is not None and option.target != view.selected:
+                view.chain, view.selected, view.cursor = cursor, option.target, 0
+                return
 
     def do_chain_calls(self) -> None:
         """Go to the calls."""
@@ -130,7 +149,7 @@ class Desk(Panels):
             return
         if view.is_chain and not view.zoomed:
             if view.chain is not None and picture.chain is not None:
-                view.chain = clamped(picture.chain, replace(view.chain, strike=view.chain.strike + by))
+                view.chain = moved(picture.chain, view.chain, by)
             return
         if not scene.is_book(view, picture):
             self._step(1 if by > 0 else -1)
@@ -210,7 +229,8 @@ class Desk(Panels):
         if text is None:
             return
         try:
-            size = Decimal(text) if text.strip() else None
+            # What it is of may stand behind it: 3 BTC.
+            size = Decimal(text.split()[0]) if text.strip() else None
             if size is not None and not (size.is_finite() and size > 0):
                 raise InvalidOperation
         except InvalidOperation:

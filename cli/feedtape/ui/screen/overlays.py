@@ -56,11 +56,16 @@ class Help(ModalScreen[None]):
         """Close, but for keys that scroll."""
         if event.key not in self._SCROLLS:
             event.stop()
-            self.dismiss()
+            self._close()
 
     def on_click(self) -> None:
         """Close."""
-        self.dismiss()
+        self._close()
+
+    def _close(self) -> None:
+        # What was pressed in the instant of closing comes here still.
+        if self.app.screen is self:
+            self.dismiss()
 
 
 class Prompt(ModalScreen[str | None]):
@@ -90,10 +95,14 @@ class Prompt(ModalScreen[str | None]):
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Hand over what was typed."""
         event.stop()
-        self.dismiss(event.value)
+        self._close(event.value)
 
     def on_key(self, event: events.Key) -> None:
         """Close without a text."""
         if event.key in ("escape", "ctrl+c"):
             event.stop()
-            self.dismiss(None)
+            self._close(None)
+
+    def _close(self, text: str | None) -> None:
+        if self.app.screen is self:
+            self.dismiss(text)

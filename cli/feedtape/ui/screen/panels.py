@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from feedtape.replay.times import span
+from feedtape.ui.chain import ChainPicture
 from feedtape.ui.draw import scene
 from feedtape.ui.draw.chain_rows import clamped
 from feedtape.ui.draw.depth_map import DepthMap
@@ -30,6 +31,8 @@ class Panels:
         self.app = app
         self.view: View = app.view
         self.boxes: list[Box] = []
+        self.chain: ChainPicture | None = None
+        """The chain as it was shown last."""
         self._maps: dict[str, DepthMap] = {}
         self._arranged: tuple[Any, ...] = ()
 
@@ -49,19 +52,20 @@ class Panels:
         book = view.book(picture) if picture is not None else None
         selected = view.selected if view.is_chain else None if book is None else book.target
         detailed = () if selected is None else (selected,)
+        is_status = view.is_chain and view.is_folded
         is_grouped = selected is not None and (view.group.get(selected) or view.step is not None)
         return Look(
-            # A chain may have hundreds of books, of which one is looked at.
-            targets=detailed if view.is_chain else None,
+            # A chain may have hundreds of books, of which one is looked at; a status has a line for each.
+            targets=detailed if view.is_chain and not view.is_folded else None,
             detailed=detailed,
-            levels=max(10, self.app.size.height),
+            levels=1 if is_status else max(10, self.app.size.height),
             deep=_DEEPEST if is_grouped else max(200, abs(view.cursor) + 100),
-            chain=view.is_chain and not view.zoomed,
+            chain=view.is_chain and (view.is_folded or not view.zoomed),
             expiry=self._expiry(),
         )
 
     def _expiry(self) -> int | None:
-        chain, cursor = self.picture.chain if self.picture is not None else None, self.view.chain
+        chain, cursor = self.chain, self.view.chain
         if chain is None or cursor is None or not chain.expiries:
             return 0
         return chain.expiries[min(cursor.expiry, len(chain.expiries) - 1)].expiry
@@ -70,8 +74,9 @@ class Panels:
         """Take a new picture: see that what is selected is there, and draw it."""
         view = self.view
         if picture.chain is not None and picture.chain.expiries:
+            self.chain = picture.chain
             view.chain = clamped(picture.chain, view.chain)
-        if before is None and view.selected is None and (book := view.book(picture)) is not None:
+        if view.selected is None and (book := view.book(picture)) is not None:
             view.selected = book.target
         self.draw(picture, is_new=True)
         if view.frozen is None:
@@ -127,7 +132,9 @@ class Panels:
             return []
         behind = sum(book.counters.updates for book in picture.books.values())
         behind -= sum(book.counters.updates for book in frozen.books.values())
-        return [(f"FROZEN {span(picture.time - frozen.time)} behind, {behind} updates", "warn")]
+        # Of a chain the books are not looked at.
+        what = f"{picture.frames - frozen.frames} frames" if self.view.is_chain else f"{behind} updates"
+        return [(f"FROZEN {span(picture.time - frozen.time)} behind, {what}", "warn")]
 
     def _show(self, name: str, make: Callable[[int, int], list[Row]]) -> None:
         canvas = self.app.canvas(name)

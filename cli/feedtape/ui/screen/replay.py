@@ -5,11 +5,12 @@ from typing import Any, Final
 from feedtape.errors import FeedtapeError
 from feedtape.replay.conditions import Condition, parse_place
 from feedtape.replay.reel import problems
+from feedtape.replay.times import clock
 from feedtape.ui.draw import scene
 from feedtape.ui.draw.rows import Cell, Row
 from feedtape.ui.draw.time_line import head_words, line_rows
 from feedtape.ui.picture import BookPicture
-from feedtape.ui.play_stage import PlayStage
+from feedtape.ui.play_stage import SEEKING, PlayStage
 from feedtape.ui.screen.canvas import Canvas
 from feedtape.ui.screen.desk import Desk
 
@@ -63,8 +64,9 @@ class ReplayDesk(Desk):
 
     def held_up(self) -> None:
         """Say what is being looked for."""
-        if self.stage.head.busy:
-            self.app.foot(f"{self.stage.head.busy}… esc stops it")
+        busy = self.stage.head.busy
+        if busy:
+            self.app.foot(f"{busy}…" + ("" if busy == SEEKING else " esc stops it"))
 
     # -- keys
 
@@ -146,7 +148,7 @@ class ReplayDesk(Desk):
     def _problem(self, *, forward: bool) -> None:
         picture = self.picture
         single = picture is not None and scene.is_book(self.view, picture)
-        self.stage.find(problems(self.view.selected if single else None), "problem", forward=forward)
+        self.stage.find(problems(self.view.selected if single else None), "problem", forward=forward, is_problem=True)
 
     def do_replay_next_marker(self) -> None:
         """Go to the next marker or bookmark."""
@@ -168,7 +170,10 @@ class ReplayDesk(Desk):
         from feedtape.ui.screen.overlays import Prompt
 
         example = "03:12:44   +90s   #123456   mark:2   spread > 5   gap"
-        self.app.push_screen(Prompt("a time, #sequence, mark:text or condition to go to:", example), self._go)
+        self.app.push_screen(
+            Prompt("go to a time (+90s is from the start), #sequence, mark:text, or where a condition begins to hold:", example),
+            self._go,
+        )
 
     def _go(self, text: str | None) -> None:
         if text is None or not text.strip():
@@ -180,6 +185,10 @@ class ReplayDesk(Desk):
             return
         moment, condition = goal.time, goal.condition
         if moment is not None:
+            head = self.stage.head
+            if not head.first <= moment <= head.last:
+                self.tell(f"the tape holds {clock(head.first)} to {clock(head.last)}, not {clock(moment)}")
+                return
             self.stage.seek(lambda head: moment)
         elif condition is not None:
             self._found = condition
