@@ -1,4 +1,7 @@
-"""The pictures of the README: the simulated exchange is recorded, and what the screens show of it is saved. `make pictures` runs it."""
+"""The pictures of the README: the simulated exchange is recorded, and what the screens show of it is saved.
+
+`make pictures` runs it.
+"""
 
 import subprocess
 import sys
