@@ -54,16 +54,13 @@ class Help(ModalScreen[None]):
 
     def on_key(self, event: events.Key) -> None:
         """Close, but for keys that scroll."""
-        if event.key not in self._SCROLLS:
+        # What was pressed in the instant of closing comes here still, and is for what lay below.
+        if event.key not in self._SCROLLS and self.app.screen is self:
             event.stop()
-            self._close()
+            self.dismiss()
 
     def on_click(self) -> None:
         """Close."""
-        self._close()
-
-    def _close(self) -> None:
-        # What was pressed in the instant of closing comes here still.
         if self.app.screen is self:
             self.dismiss()
 

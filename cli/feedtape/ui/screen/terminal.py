@@ -64,6 +64,14 @@ else:
             """Whether it has hung up."""
             return not os.isatty(self.fileno)
 
+        def _get_terminal_size(self) -> tuple[int, int]:
+            # The library believes COLUMNS and LINES, which do not follow a window that is made larger.
+            try:
+                size = os.get_terminal_size(self.fileno)
+            except OSError:
+                return super()._get_terminal_size()
+            return (size.columns, size.lines) if size.columns and size.lines else super()._get_terminal_size()
+
         def close(self) -> None:
             """Wait until it has taken everything, but not for ever."""
             closing = threading.Thread(target=super().close, name="closing", daemon=True)
