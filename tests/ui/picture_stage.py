@@ -21,7 +21,7 @@ from feedtape.ui.view import View
 SECOND = 10**9
 NOW = 1_795_428_902_000_000_000
 """2026-11-23T10:15:02Z."""
-GOLDENS = Path(__file__).parent / "golden"
+GOLDENS = Path(__file__).parent / "layouts"
 Level = tuple[str, str]
 
 BIDS: list[Level] = [
