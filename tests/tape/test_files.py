@@ -581,6 +581,7 @@ try:
         writer.write(Record(number, 1, RECV, rng.randbytes(50).hex().encode()))
         if number % 20 == 19:
             writer.flush()
+    writer.close({})
 except TapeError as error:
     print(error)
 """
