@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import copy
-import ipaddress
 import ssl
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from email.utils import format_datetime
 from functools import cache
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
 
+from feed.certificates import certificate
 from feedtape.feed import doctor_reach, doctor_rest
 from feedtape.feed.address import Address
 from feedtape.feed.clock import Clock
@@ -212,29 +208,6 @@ def test_a_closed_venue_gets_one_line() -> None:
 
 
 # -- TLS
-
-
-def certificate(folder: Path, days: int) -> tuple[Path, Path]:
-    """A certificate for 127.0.0.1 that expires so many days from now, and its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "here")])
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - timedelta(days=30))
-        .not_valid_after(now + timedelta(days=days, hours=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    shown, private = folder / f"{days}.pem", folder / f"{days}.key"
-    shown.write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
-    private.write_bytes(key.private_bytes(encoding, form, serialization.NoEncryption()))
-    return shown, private
 
 
 async def over_tls(shown: Path, private: Path, *, trusted: bool) -> Check:

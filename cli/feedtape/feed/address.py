@@ -40,9 +40,3 @@ class Address(NamedTuple):
             raise UsageError(f"the address of {venue.name} must be ws://HOST:PORT or wss://HOST:PORT, not {shown!r}", hint=hint)
         scheme, rest = _HTTP[parts.scheme], f"{parts.netloc}{parts.path.rstrip('/')}"
         return cls(f"{_WS[scheme]}://{rest}", f"{scheme}://{rest}")
-
-    @property
-    def is_local(self) -> bool:
-        """Whether it is this machine, where no proxy belongs in between."""
-        host = urlsplit(self.http).hostname or ""
-        return host in ("localhost", "::1") or host.startswith("127.")

@@ -21,10 +21,12 @@ from feedtape.feed.clock import Clock
 from feedtape.feed.framing import Fragments, ending, refusal_fields, refusal_text, refused_frame
 from feedtape.feed.intake import Intake, Received
 from feedtape.feed.logbook import Logbook, Take
+from feedtape.feed.proxy import proxy_of
+from feedtape.feed.tunnel import reach, tls_context
 from feedtape.feed.words import cause_of
 from feedtape.model.events import Acknowledged, Event, Greeting, Refused, Reply, Status
 from feedtape.model.records import RECV, RECV_PING, RECV_PONG, SEND, SEND_PING, SEND_PONG, Record
-from feedtape.model.secrets import redact_url
+from feedtape.model.secrets import Hidden, redact_url
 
 MAX_MESSAGE: Final = 16 * 1024 * 1024
 """Longest message that is taken; a longer one is refused, which ends the connection and is a loss."""
@@ -69,6 +71,7 @@ class Connection(asyncio.Protocol):
 
         Raises:
             VenueError: when the address is none.
+            UsageError: when what the environment names as proxy is none.
         """
         self.number = number
         self.venue = venue
@@ -85,12 +88,13 @@ class Connection(asyncio.Protocol):
         self._streams = streams
         self._headers = headers
         self._take = take
-        self._log = Logbook(number, venue, url, take, clock, lane)
         self._clock = clock
         try:
             self._uri = parse_uri(url)
         except InvalidURI as error:
-            raise VenueError(f"{venue}: {self._log.hidden.out_of(error.msg)}: {redact_url(url)}") from None
+            raise VenueError(f"{venue}: {Hidden(url).out_of(error.msg)}: {redact_url(url)}") from None
+        self._proxy = proxy_of(url)
+        self._log = Logbook(number, venue, url, take, clock, lane, None if self._proxy is None else self._proxy.url)
         self._protocol = ClientProtocol(self._uri, max_size=max_size)
         self._intake = Intake(self._protocol, max_size)
         self._transport: asyncio.Transport | None = None
@@ -110,34 +114,31 @@ class Connection(asyncio.Protocol):
     # -- beginning
 
     async def connect(self, tls: ssl.SSLContext | None = None, within_s: float = CONNECT_WITHIN_S) -> None:
-        """Connect and shake hands; `tls` is used for `wss` addresses.
+        """Connect, by the proxy where there is one, and shake hands; `tls` is used for `wss` addresses.
 
         Raises:
             VenueError: when it does not come to an open connection; an ERROR record says the same.
         """
-        uri, loop = self._uri, asyncio.get_running_loop()
+        uri, proxy = self._uri, self._proxy
+        by = "" if proxy is None else f", by proxy {proxy}"
         try:
             async with asyncio.timeout(within_s):
-                await loop.create_connection(
-                    lambda: self,
-                    uri.host,
-                    uri.port,
-                    ssl=(tls or ssl.create_default_context()) if uri.secure else None,
-                    server_hostname=uri.host if uri.secure else None,
-                    happy_eyeballs_delay=0.25,
-                )
+                secure = (tls or tls_context()) if uri.secure else None
+                await reach(self, uri.host, uri.port, tls=secure, proxy=proxy)
                 await self._handshake
         except TimeoutError:
-            raise self._not_connected(f"no answer within {within_s:g} s") from None
+            raise self._not_connected(f"no answer within {within_s:g} s{by}") from None
+        except VenueError as error:
+            raise self._not_connected(str(error), error.hint) from error
         except (OSError, ValueError) as error:
-            raise self._not_connected(cause_of(error)) from error
+            raise self._not_connected(cause_of(error) + by) from error
         finally:
             if not self.opened_at:
                 self._drop()
 
-    def _not_connected(self, message: str) -> Exception:
+    def _not_connected(self, message: str, hint: str | None = None) -> Exception:
         self._log.error(message, refusal_fields(self._protocol))
-        return self._log.failure or VenueError(f"{self.venue}: {self._log.hidden.out_of(message)}")
+        return self._log.failure or VenueError(f"{self.venue}: {self._log.hidden.out_of(message)}", hint=hint)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin the handshake. The event loop has set TCP_NODELAY and reads 256 KiB at once."""

@@ -8,11 +8,12 @@ import time
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
-from urllib.request import getproxies
 
 from feedtape.errors import VenueError
 from feedtape.feed.connection import Connection
 from feedtape.feed.doctor import OTHER, UNREACHED, Check, Patient
+from feedtape.feed.proxy import HINT, Proxy, proxy_of
+from feedtape.feed.tunnel import reach, tls_context
 from feedtape.feed.words import cause_of, plain
 from feedtape.model.events import Event
 from feedtape.model.records import ERROR, Record
@@ -27,28 +28,33 @@ _WRONG_URL: Final = "look at --url (or FEEDTAPE_URL_…): it must be the venue's
 _OTHER_URL: Final = "--url names another address of the venue"
 
 
-def _by_proxy() -> str:
-    """Say of a proxy that it is not used, where there is one to be used."""
-    return "; WebSockets do not go by the proxy that the environment names" if "https" in getproxies() else ""
-
-
 class Host(NamedTuple):
-    """Where a connection goes."""
+    """Where a connection goes, and by which proxy, if any."""
 
     name: str
     port: int
     is_secure: bool
+    proxy: Proxy | None
 
     @classmethod
     def of(cls, url: str) -> "Host":
-        """Return the host of an address."""
+        """Return the host of an address.
+
+        Raises:
+            UsageError: when what the environment names as proxy is none.
+        """
         parts = urlsplit(url)
         is_secure = parts.scheme in ("wss", "https")
-        return cls(parts.hostname or "", parts.port or (443 if is_secure else 80), is_secure)
+        return cls(parts.hostname or "", parts.port or (443 if is_secure else 80), is_secure, proxy_of(url))
 
     def __str__(self) -> str:
         name = f"[{self.name}]" if ":" in self.name else self.name
         return plain(f"{name}:{self.port}")
+
+    @property
+    def way(self) -> str:
+        """Its proxy, to be said behind what happened; empty where none is in between."""
+        return "" if self.proxy is None else f", by proxy {self.proxy.url}"
 
 
 def hosts(patient: Patient) -> list[Host]:
@@ -57,10 +63,20 @@ def hosts(patient: Patient) -> list[Host]:
 
 
 async def names(patient: Patient) -> Check:
-    """Look up the venue's hosts."""
+    """Look up the venue's hosts, and the proxies; what a proxy looks up itself is left to it."""
     told, failed = [], []
     loop = asyncio.get_running_loop()
-    for name, host in {host.name: host for host in hosts(patient)}.items():
+    wanted: dict[str, int] = {}
+    left: dict[str, list[str]] = {}
+    for host in hosts(patient):
+        if host.proxy is not None:
+            wanted[host.proxy.host] = host.proxy.port
+        if host.proxy is not None and host.proxy.looks_up:
+            left.setdefault(host.proxy.url, []).append(plain(host.name))
+        else:
+            wanted[host.name] = host.port
+    told += [f"left to proxy {url}: {', '.join(dict.fromkeys(there))}" for url, there in left.items()]
+    for name, port in wanted.items():
         shown = plain(name)
         try:
             ipaddress.ip_address(name)
@@ -71,7 +87,7 @@ async def names(patient: Patient) -> Check:
             continue
         try:
             async with asyncio.timeout(NAMES_WITHIN_S):
-                found = await loop.getaddrinfo(name, host.port, type=socket.SOCK_STREAM)
+                found = await loop.getaddrinfo(name, port, type=socket.SOCK_STREAM)
         except TimeoutError:
             failed.append(f"{shown}: no answer within {NAMES_WITHIN_S:g} s")
         except (OSError, UnicodeError) as error:
@@ -80,11 +96,11 @@ async def names(patient: Patient) -> Check:
             addresses = {str(entry[4][0]) for entry in found}
             told.append(f"{shown} has {len(addresses)} address{'es' if len(addresses) != 1 else ''}")
     if failed:
-        remedy = (
-            _WRONG_URL
-            if patient.is_replaced
-            else f"look at this machine's name service: the network, resolv.conf, a VPN, a filter{_by_proxy()}"
-        )
+        remedy = "look at this machine's name service: the network, resolv.conf, a VPN, a filter"
+        if any(host.proxy is not None for host in hosts(patient)):
+            remedy = f"{HINT}; socks5h and socks4a have it look names up"
+        elif patient.is_replaced:
+            remedy = _WRONG_URL
         return Check("names", "failed", "; ".join(failed + told), remedy, UNREACHED)
     return Check("names", "fine", "; ".join(told))
 
@@ -110,39 +126,46 @@ async def tls(patient: Patient, context: ssl.SSLContext | None = None) -> Check:
             )
             return Check("tls", "failed", f"{host}: no TLS: {cause_of(error)}", remedy, UNREACHED)
         except TimeoutError:
-            remedy = (
-                _WRONG_URL if patient.is_replaced else f"a firewall drops it, or the venue is down; {_OTHER_URL}{_by_proxy()}"
-            )
-            return Check("tls", "failed", f"{host}: no answer within {CONNECTED_WITHIN_S:g} s", remedy, UNREACHED)
-        except OSError as error:
-            remedy = _WRONG_URL if patient.is_replaced else f"a firewall, or the venue is down; {_OTHER_URL}{_by_proxy()}"
-            return Check("tls", "failed", f"{host}: {cause_of(error)}", remedy, UNREACHED)
+            remedy = _remedy_of_way(patient, host, "a firewall drops it")
+            return Check("tls", "failed", f"{host}: no answer within {CONNECTED_WITHIN_S:g} s{host.way}", remedy, UNREACHED)
+        except (OSError, ValueError) as error:
+            words = str(error) if isinstance(error, VenueError) else cause_of(error) + host.way
+            return Check("tls", "failed", f"{host}: {words}", _remedy_of_way(patient, host, "a firewall"), UNREACHED)
         facts["hosts"].append({"host": str(host)} | found)
         if not host.is_secure:
-            told.append(f"{host} connected in {found['connect_ms']:g} ms, without TLS")
+            told.append(f"{host} connected in {found['connect_ms']:g} ms, without TLS{host.way}")
             continue
         days = found["certificate_days"]
         soon = soon or days < _SOON_DAYS
-        told.append(f"{host} {found['tls']} in {found['connect_ms']:g} ms, certificate verified, expires in {days} days")
+        took = f"{found['tls']} in {found['connect_ms']:g} ms"
+        told.append(f"{host} {took}{host.way}, certificate verified, expires in {days} days")
     if soon:
         remedy = "the venue must renew it; after that day nothing connects. Is this machine's date right?"
         return Check("tls", "warning", "; ".join(told), remedy, OTHER, facts)
     return Check("tls", "fine", "; ".join(told), facts=facts)
 
 
+def _remedy_of_way(patient: Patient, host: Host, in_between: str) -> str:
+    if host.proxy is not None:
+        return HINT
+    return _WRONG_URL if patient.is_replaced else f"{in_between}, or the venue is down; {_OTHER_URL}"
+
+
 async def _connect(host: Host, context: ssl.SSLContext | None) -> dict[str, Any]:
-    secure = (context or ssl.create_default_context()) if host.is_secure else None
+    secure = (context or tls_context()) if host.is_secure else None
     started = time.monotonic()
     async with asyncio.timeout(CONNECTED_WITHIN_S):
-        _, writer = await asyncio.open_connection(host.name, host.port, ssl=secure, happy_eyeballs_delay=0.25)
+        transport = await reach(asyncio.Protocol(), host.name, host.port, tls=secure, proxy=host.proxy)
     found: dict[str, Any] = {"connect_ms": round((time.monotonic() - started) * 1000)}
+    if host.proxy is not None:
+        found["proxy"] = host.proxy.url
     try:
-        spoken = writer.get_extra_info("ssl_object")
+        spoken = transport.get_extra_info("ssl_object")
         if spoken is not None:
             expires = ssl.cert_time_to_seconds(spoken.getpeercert()["notAfter"])
             found |= {"tls": spoken.version(), "certificate_days": int((expires - time.time()) // _DAY_S)}
     finally:
-        writer.transport.abort()
+        transport.abort()
     return found
 
 
@@ -173,7 +196,7 @@ async def handshake(patient: Patient) -> Check:
         except VenueError as error:
             status = next((record.json().get("status") for record in errors), None)
             facts = {} if status is None else {"http": status}
-            remedy = remedy_of_status(status, is_replaced=patient.is_replaced)
+            remedy = error.hint or remedy_of_status(status, is_replaced=patient.is_replaced)
             words = str(error).removeprefix(f"{venue.name}: ")
             return Check("handshake", "failed", f"refused: {words}", remedy, UNREACHED, facts)
         told.append(round((time.monotonic() - started) * 1000))

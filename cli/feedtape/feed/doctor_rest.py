@@ -72,7 +72,7 @@ async def instruments(patient: Patient, desk: Desk) -> Check:
         async with asyncio.timeout(ANSWERED_WITHIN_S):
             found = await instruments_of(venue, desk.rest, [venue.example])
     except (VenueError, TimeoutError) as error:
-        remedy = remedy_of_status(desk.status, is_replaced=patient.is_replaced)
+        remedy = getattr(error, "hint", None) or remedy_of_status(desk.status, is_replaced=patient.is_replaced)
         words = desk.words(error).removeprefix(f"{venue.name}: ")
         refused = {} if desk.status is None else {"http": desk.status}
         return Check("instruments", "failed", words, remedy, UNREACHED, refused)
@@ -125,7 +125,7 @@ async def clock(patient: Patient, desk: Desk) -> Check:
             else:
                 await desk.rest.get(patient.venue.instruments_requests([patient.venue.example])[0])
     except (VenueError, TimeoutError) as error:
-        remedy = remedy_of_status(desk.status, is_replaced=patient.is_replaced)
+        remedy = getattr(error, "hint", None) or remedy_of_status(desk.status, is_replaced=patient.is_replaced)
         return Check("clock", "failed", desk.words(error).removeprefix(f"{patient.venue.name}: "), remedy, UNREACHED)
     if offset is None:
         told = date_ns(desk.date)

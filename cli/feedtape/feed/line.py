@@ -144,7 +144,7 @@ class Line:
     async def _failed(self, error: VenueError) -> None:
         context = self._context
         if not context.ever_open and self._attempts >= FIRST_ATTEMPTS:
-            raise VenueError(f"{error}, {self._attempts} attempts", hint="--url names another address")
+            raise VenueError(f"{error}, {self._attempts} attempts", hint=error.hint or "--url names another address")
         delay = self._backoff.down()
         context.say(f"{error}; next attempt in {delay:.1f} s")
         self._turn("backing off")

@@ -18,9 +18,10 @@ from feedtape.feed.listing import instruments_of
 from feedtape.feed.logbook import Take
 from feedtape.feed.offsets import keep_asking
 from feedtape.feed.pace import Attempts, Messages
-from feedtape.feed.rest import open_rest, tls_context
+from feedtape.feed.rest import open_rest
 from feedtape.feed.snapshots import Snapshots, poll
 from feedtape.feed.symbols import resolved
+from feedtape.feed.tunnel import tls_context
 from feedtape.model.events import Event
 from feedtape.model.records import CLOCK, Record, note
 from feedtape.model.targets import Target

@@ -20,15 +20,17 @@ class Logbook:
     """Writes what is about a connection, and what we send, with the time of now and secrets removed.
 
     `failure` is what `take` raised; nothing more is written after it. `lane` is which of several parallel lines the
-    connection is of, where there are several.
+    connection is of, where there are several; `proxy` the address by which it goes, without credentials.
     """
 
-    def __init__(self, number: int, venue: str, url: str, take: Take, clock: Clock, lane: int | None = None) -> None:
+    def __init__(
+        self, number: int, venue: str, url: str, take: Take, clock: Clock, lane: int | None = None, proxy: str | None = None
+    ) -> None:
         self.failure: Exception | None = None
         self.hidden = Hidden(url)
         """The address's credentials: they are taken out of everything that is noted here."""
         self._number = number
-        self._where = {"venue": venue, "url": redact_url(url)}
+        self._where = {"venue": venue, "url": redact_url(url)} | ({} if proxy is None else {"proxy": proxy})
         self._take = take
         self._clock = clock
         self._lane: dict[str, Any] = {} if lane is None else {"lane": lane}

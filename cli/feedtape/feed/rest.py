@@ -1,14 +1,12 @@
 """HTTP requests, recorded: the request, what the answer's head said, and its body as served."""
 
 import asyncio
-import ssl
 import time
 import zlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from functools import cache
 from typing import Final, Protocol
 
 import httpx
@@ -18,6 +16,8 @@ from feedtape.feed.address import Address
 from feedtape.feed.clock import Clock
 from feedtape.feed.logbook import Take
 from feedtape.feed.pace import Backoff, WeightBudget
+from feedtape.feed.proxy import HINT, Proxy, proxy_of
+from feedtape.feed.tunnel import tls_context
 from feedtape.feed.words import cause_of, plain
 from feedtape.model.records import BODY, ERROR, REQUEST, RESPONSE, Record, note
 from feedtape.model.secrets import Hidden, redact_url, safe_headers
@@ -39,10 +39,11 @@ _KEPT_HEADERS: Final = ("date", "content-type", "content-encoding", "retry-after
 class _Failed(Exception):
     """One exchange that brought no body to use; `again` tells whether another attempt makes sense."""
 
-    def __init__(self, message: str, *, again: bool, told_to_wait: bool = False) -> None:
+    def __init__(self, message: str, *, again: bool, told_to_wait: bool = False, by_proxy: bool = False) -> None:
         super().__init__(message)
         self.again = again
         self.told_to_wait = told_to_wait
+        self.by_proxy = by_proxy
 
 
 class Rest:
@@ -60,7 +61,9 @@ class Rest:
         budget: WeightBudget,
         backoff: Callable[[], Backoff],
         say: Callable[[str], None],
+        proxy: Proxy | None = None,
     ) -> None:
+        """Prepare; `proxy` is the one by which `client` goes, if it does."""
         self._venue = venue
         self._base_url = base_url
         self._hidden = Hidden(base_url)
@@ -71,6 +74,7 @@ class Rest:
         self._budget = budget
         self._backoff = backoff
         self._say = say
+        self._proxy = proxy
 
     async def get(self, request: Request, *, attempts: int = ATTEMPTS) -> bytes:
         """Return the body of a successful answer; it has gone through `take` by then.
@@ -87,15 +91,19 @@ class Rest:
                 return await self._once(request)
             except _Failed as failure:
                 if not failure.again or attempt == attempts:
-                    raise VenueError(f"{self._venue.name}: {failure}") from None
+                    raise VenueError(f"{self._venue.name}: {failure}", hint=HINT if failure.by_proxy else None) from None
                 if not failure.told_to_wait:
-                    await asyncio.sleep(backoff.down())
+                    delay = backoff.down()
+                    self._say(f"{self._venue.name}: {failure}; next attempt in {delay:.1f} s")
+                    await asyncio.sleep(delay)
         raise AssertionError("attempts are at least one")
 
     async def _once(self, request: Request) -> bytes:
         number, url = self._number(), self._base_url + request.path
         method = "GET" if request.body is None else "POST"
         fields = {"venue": self._venue.name, "method": method, "url": redact_url(url)}
+        if self._proxy is not None:
+            fields["proxy"] = self._proxy.url
         headers = {"accept-encoding": "gzip"} | dict(self._venue.headers)
         if request.body is not None:
             fields["body"] = request.body
@@ -110,12 +118,20 @@ class Rest:
                 self._take_head(response, started, number)
                 body = await self._read(response)
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, TimeoutError) as error:
-            cause = f"no whole answer within {WITHIN_S:g} s" if isinstance(error, TimeoutError) else cause_of(error)
-            message = self._hidden.out_of(f"{type(error).__name__}: {cause}")
+            message = self._hidden.out_of(self._words(error))
             self._take(note(self._clock.now(), ERROR, {"message": f"{self._venue.name}: {message}"}, number))
-            raise _Failed(message, again=isinstance(error, httpx.TransportError | TimeoutError)) from error
+            again, by_proxy = isinstance(error, httpx.TransportError | TimeoutError), self._proxy is not None
+            raise _Failed(message, again=again, by_proxy=by_proxy) from error
         self._take(Record(self._clock.now(), number, BODY, body))
         return self._judge(response, body)
+
+    def _words(self, error: Exception) -> str:
+        """Say why an exchange failed, and by which proxy it went."""
+        if self._proxy is not None and isinstance(error, httpx.ProxyError):
+            return str(self._proxy.refusal(str(error)))
+        cause = f"no whole answer within {WITHIN_S:g} s" if isinstance(error, TimeoutError) else cause_of(error)
+        by = "" if self._proxy is None else f", by proxy {self._proxy}"
+        return f"{type(error).__name__}: {cause}{by}"
 
     def _take_head(self, response: httpx.Response, started: int, number: int) -> None:
         weight_header = self._venue.limits.weight_header
@@ -152,6 +168,8 @@ class Rest:
         status = response.status_code
         if 200 <= status < 300:
             return body
+        if status == 407 and self._proxy is not None:
+            raise _Failed(str(self._proxy.refusal(f"407 {response.reason_phrase}")), again=True, by_proxy=True)
         words = plain(self._hidden.out_of(body[:200].decode(errors="replace")))
         bans = dict(self._venue.limits.bans)
         if status in (418, 429) or status in bans:
@@ -182,12 +200,6 @@ def retry_after_s(value: str, now_ns: int) -> float | None:
     return max(0.0, (date - datetime.fromtimestamp(now_ns / 1e9, UTC)).total_seconds())
 
 
-@cache
-def tls_context() -> ssl.SSLContext:
-    """Return the way to verify servers, for all connections of this process: reading the authorities takes 40 ms."""
-    return ssl.create_default_context()
-
-
 class Recording(Protocol):
     """What a recording, or whoever only asks a question, gives to all its requests."""
 
@@ -211,11 +223,13 @@ class Recording(Protocol):
 
 @asynccontextmanager
 async def open_rest(venue: Venue, address: Address, recording: Recording) -> AsyncIterator[Rest]:
-    """Yield the way to ask a venue, within its limits."""
-    headers = {"user-agent": "feedtape"}
-    async with httpx.AsyncClient(
-        timeout=TIMEOUT, trust_env=not address.is_local, headers=headers, verify=tls_context()
-    ) as client:
+    """Yield the way to ask a venue, within its limits, by the proxy where there is one.
+
+    Raises:
+        UsageError: when what the environment names as proxy is none.
+    """
+    proxy = proxy_of(address.http)
+    async with _client(proxy) as client:
         yield Rest(
             venue,
             address.http,
@@ -226,4 +240,19 @@ async def open_rest(venue: Venue, address: Address, recording: Recording) -> Asy
             budget=WeightBudget(venue.limits.rest),
             backoff=recording.backoff,
             say=recording.say,
+            proxy=proxy,
         )
+
+
+def _client(proxy: Proxy | None) -> httpx.AsyncClient:
+    """Return a client that goes by one proxy or by none, whatever else the environment says."""
+    headers, tls = {"user-agent": "feedtape"}, tls_context()
+    if proxy is not None and proxy.is_socks:
+        from feedtape.feed.socks import SocksTransport
+
+        return httpx.AsyncClient(timeout=TIMEOUT, trust_env=False, headers=headers, transport=SocksTransport(proxy, tls))
+    way = None
+    if proxy is not None:
+        auth = None if proxy.user is None else (proxy.user, proxy.password or "")
+        way = httpx.Proxy(proxy.url, auth=auth, ssl_context=tls if proxy.kind == "https" else None)
+    return httpx.AsyncClient(timeout=TIMEOUT, trust_env=False, headers=headers, verify=tls, proxy=way)

@@ -14,5 +14,7 @@ def plain(text: str) -> str:
 
 
 def cause_of(error: BaseException) -> str:
-    """Return an error as a line for people; some exceptions say nothing but their name."""
+    """Return an error as a line for people; of one that says nothing, what it came of, or at last its name."""
+    while not str(error) and (before := error.__cause__ or error.__context__) is not None:
+        error = before
     return plain(str(error)) or type(error).__name__
