@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+# The workers of a test run set it, and summaries would be folded to it.
+os.environ.pop("COLUMNS", None)
+
 
 @pytest.fixture(scope="session")
 def frames() -> Path:

@@ -22,7 +22,7 @@ def test_one_venue_after_the_other_whatever_fails(monkeypatch: pytest.MonkeyPatc
         monkeypatch.setenv(f"FEEDTAPE_URL_{name}", "ws://someone:passphrase1@127.0.0.1:1")
     done = inside("doctor", "okx", "kraken")
     text = done.out.decode()
-    assert done.status == 4 and not done.err
+    assert done.status == 4 and done.err == "ends with status 4: tls of okx, tls of kraken\n"
     assert "passphrase1" not in text and "ws://***@127.0.0.1:1" in text
     assert text.count("FAILED   tls") == 2 and text.count("-> ") == 2
     assert text.splitlines()[-1] == "2 venues: 2 not reached or refused (okx, kraken)"

@@ -32,6 +32,7 @@ from feedtape.tape.format import SUFFIX
 from feedtape.tape.reader import TapeReader
 from feedtape.tape.seal import seal_of
 from feedtape.tape.writer import TapeWriter
+from feedtape.ui.play_stage import nearest_of
 from stage_cli import START, STEP, TARGET, Script, eventful, inside, is_one_error, played, records_of, rewritten
 
 OPTIONS: dict[str, Any] = {"keyframe_ns": 4 * STEP, "digest_ns": 3 * STEP}
@@ -259,6 +260,24 @@ def test_a_lane_that_is_left_out_does_not_take_the_book_with_it(tmp_path: Path, 
     # Merged from two copies, the connections of the first have the odd numbers; its second one carries the book here.
     out = cut([lanes.out], tmp_path / f"out{SUFFIX}", Wanted(START + 50 * STEP, START + 58 * STEP, (), frozenset({3}))).out
     assert at([out], START + 57 * STEP).digests() == at([tape], START + 57 * STEP).digests()
+
+
+def test_the_option_chain_of_a_recording_is_that_of_its_cut_unless_no_option_is_in_it(tmp_path: Path) -> None:
+    header = {"option_chain": {"expiries": 4}}
+    script = Script(tmp_path / f"a{SUFFIX}", header=header, symbol="BTC-261225-100000-C").live()
+    source, option = script.finish(), f"binance:{script.symbol}"
+    for number, only in enumerate(((), (option,))):
+        out = cut([source], tmp_path / f"{number}{SUFFIX}", Wanted(START + 5 * STEP, only=only)).out
+        assert records_of(out)[0].json()["option_chain"] == {"since": START, "expiries": 4}
+        with Playback(out) as playback:
+            assert nearest_of(playback) == (4, START)
+    spot = Script(tmp_path / f"b{SUFFIX}", header=header).live().finish()
+    out = cut([spot], tmp_path / f"spot{SUFFIX}", Wanted(only=(TARGET,))).out
+    assert "option_chain" not in records_of(out)[0].json()
+    broken = tmp_path / f"broken{SUFFIX}"
+    broken.write_bytes(source.read_bytes()[:-40])
+    repair(broken, tmp_path / f"healed{SUFFIX}", force=True)
+    assert records_of(tmp_path / f"healed{SUFFIX}")[0].json()["option_chain"] == {"expiries": 4}
 
 
 # -- the command

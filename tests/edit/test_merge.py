@@ -17,6 +17,7 @@ from feedtape.session import Session
 from feedtape.tape.format import SUFFIX
 from feedtape.tape.reader import TapeReader
 from feedtape.tape.writer import TapeWriter
+from feedtape.ui.edit import merge_lines
 from stage_cli import START, STEP, TARGET, Script, eventful, inside, is_one_error, payload_of_delta, played, records_of
 
 OPTIONS: dict[str, Any] = {"keyframe_ns": 4 * STEP, "digest_ns": 3 * STEP}
@@ -245,7 +246,8 @@ def test_the_command_says_what_it_merged(tmp_path: Path, tapes: tuple[Path, Path
     assert done.status == 3 and done.out == b""
     lines = done.err.splitlines()
     assert lines[0].startswith("merged 2 recordings, 8.8 s, 2 books, 128 frames")
-    assert lines[-1] == f"  check    feedtape verify {out}"
+    assert lines[-2] == f"  check    feedtape verify {out}"
+    assert lines[-1].startswith("ends with status 3: 6 updates missed, 12 losses (")
     assert inside("verify", out).status == 3
 
 
@@ -260,3 +262,41 @@ def test_nothing_is_replaced_unasked_and_nothing_is_left_behind(tmp_path: Path, 
     strange.recorder.writer.write(note(strange.now, OPEN, {"venue": "nowhere", "url": "wss://x"}, 9))
     done = inside("merge", tapes[0], strange.abandon(), "-o", out)
     assert done.status == 1 and "nowhere" in done.err and not out.exists()
+
+
+# -- option chains
+
+HOUR = 3600 * 10**9
+
+
+def asked(folder: Path, name: str, expiries: int | None, start: int = START) -> Path:
+    """A recording that asked for so many expiries of a chain; None: of no chain."""
+    header = {} if expiries is None else {"option_chain": {"expiries": expiries}}
+    return Script(folder / f"{name}{SUFFIX}", now=start, header=header).live(1).finish()
+
+
+@pytest.mark.parametrize(
+    ("others", "kept"),
+    [
+        ([None], {"expiries": 4, "since": START + 1}),
+        ([4], {"expiries": 4, "since": START}),
+        ([2], {"expiries": 0}),
+        ([0, None], {"expiries": 0}),
+    ],
+)
+def test_an_option_chain_survives_and_never_shows_less_than_was_recorded(
+    tmp_path: Path, others: list[int | None], kept: dict[str, int]
+) -> None:
+    sources = [asked(tmp_path, "a", 4, START + 1), *(asked(tmp_path, f"b{place}", one) for place, one in enumerate(others))]
+    result = merge(sources, tmp_path / f"out{SUFFIX}")
+    header = records_of(result.out)[0].json()
+    assert header["option_chain"] == kept == result.as_json()["option_chain"]
+    told = [line for line in merge_lines(result) if line.startswith("  chain ")]
+    assert len(told) == 1 and ("may be of different expiries" in told[0]) == (kept == {"expiries": 0})
+
+
+def test_recordings_of_another_hour_may_mean_other_expiries(tmp_path: Path) -> None:
+    sources = [asked(tmp_path, "a", 4), asked(tmp_path, "b", 4, START + HOUR)]
+    assert records_of(merge(sources, tmp_path / f"out{SUFFIX}").out)[0].json()["option_chain"] == {"expiries": 0}
+    neither = merge([asked(tmp_path, "c", None), asked(tmp_path, "d", None)], tmp_path / f"none{SUFFIX}").out
+    assert "option_chain" not in records_of(neither)[0].json()

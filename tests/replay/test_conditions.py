@@ -67,7 +67,7 @@ def test_what_holds_at_a_trade(reel: Reel, text: str, holds: bool) -> None:
     condition = parse_condition(text)
     assert condition.text == text
     assert bool(condition.on(TARGET)(reel.session, *reel.latest)) is holds
-    assert condition(reel.session, *reel.latest) == (frozenset({TARGET}) if holds else frozenset())
+    assert bool(condition(reel.session, *reel.latest)) is holds
     negated = parse_condition(f"not ({text})").on(TARGET)
     assert bool(negated(reel.session, *reel.latest)) is not holds
 
@@ -89,6 +89,31 @@ def test_words_are_found_on_a_tape_where_everything_happens(tmp_path: Path) -> N
         assert reel.find_first(parse_condition("sequence >= 105 and spread > 0").on(TARGET))
         assert reel.session.books[TARGET].book.sequence == 105
         assert not reel.find_first(parse_condition("spread > 99999"))
+
+
+def test_what_happens_is_found_at_each_record_and_what_lasts_where_it_begins(tmp_path: Path) -> None:
+    script = Script(tmp_path / "a.tape.zst").live(2)
+    for _ in range(3):
+        script.trade()
+    script.delta()
+    script.trade()
+    places: dict[str, list[int]] = {}
+    with Playback(script.finish()) as playback:
+        for text in ("trade", "trade.size < 1", "spread > 0", "trade and spread > 0", "trade or spread > 0", "not trade"):
+            reel, condition = Reel(playback), parse_condition(text)
+            reel.to_start()
+            places[text] = []
+            while reel.find(condition, forward=True):
+                places[text].append(reel.position)
+            back = []
+            while reel.find(condition, forward=False):
+                back.append(reel.position)
+            assert back[::-1] == places[text][:-1], text
+    first, *_ = places["trade"]
+    assert places["trade"] == [first, first + 1, first + 2, first + 4]
+    assert places["trade.size < 1"] == places["trade and spread > 0"] == places["trade"]
+    assert len(places["spread > 0"]) == 1
+    assert places["trade or spread > 0"] == [*places["spread > 0"], *places["trade"]]
 
 
 @pytest.mark.parametrize(

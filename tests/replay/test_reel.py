@@ -60,8 +60,23 @@ class History:
         assert not self.told or position == self.told[-1][0] + 1
         self.told.append((position, record, events))
 
-    def _cut(self, position: int) -> None:
+    def _cut(self, position: int) -> bool:
         del self.told[max(0, position - (self.told[0][0] - 1 if self.told else 0)) :]
+        return self.is_enough()
+
+    def is_enough(self) -> bool:
+        return True
+
+
+class ShortHistory(History):
+    """Keeps little, as a screen does, and wants some of it to be there."""
+
+    def _fed(self, position: int, record: Record, events: Sequence[Event]) -> None:
+        super()._fed(position, record, events)
+        del self.told[:-20]
+
+    def is_enough(self) -> bool:
+        return len(self.told) >= 8
 
 
 @pytest.fixture(scope="module")
@@ -109,6 +124,22 @@ def test_a_walk_to_and_fro_is_at_every_place_what_a_straight_replay_is(moved: Re
             assert (step.record, list(step.events)) == (fresh.records[position - 1], list(fresh.events[position - 1]))
         assert [told[:2] for told in history.told] == list(enumerate(fresh.records[:position], 1))
     assert moved.frame == moved.frames
+
+
+def test_a_history_that_is_left_too_short_is_told_again(moved: Reel, fresh: Fresh, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("feedtape.replay.reel._TOLD_AGAIN", 15)
+    rng, history = random.Random(7), ShortHistory(moved)
+    moved.to_end()
+    position = moved.position
+    while position > 30:
+        moved.step(-rng.choice((1, 2, 18)))
+        position = moved.position
+        assert everything(moved.session) == fresh.states[position]
+        assert 8 <= len(history.told) <= 20
+        assert [told[:2] for told in history.told] == list(enumerate(fresh.records, 1))[position - len(history.told) : position]
+    while moved.step(-1) is not None:
+        assert len(history.told) >= min(8, moved.position), "before the start there is no more"
+    assert not history.told
 
 
 def test_a_walk_with_jumps_is_what_a_replay_from_the_keyframe_is(moved: Reel, fresh: Fresh) -> None:

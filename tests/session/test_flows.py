@@ -1,4 +1,4 @@
-"""What a session keeps of an option: merged from messages that tell parts of it, and gone with the connections that told it."""
+"""What a session keeps of options and derivatives: merged from messages that tell parts, gone with the connections that told."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
-from feedtape.edit.state import renumbered, state_records
+from feedtape.edit.state import Choice, chosen, renumbered, state_records
 from feedtape.model.events import OptionSummary
 from feedtape.model.records import OPEN, RECV, Record, note
 from feedtape.session import Session
@@ -121,6 +121,42 @@ def test_a_keyframe_from_before_knows_nothing_of_it() -> None:
     again = Session(registry.venue)
     again.restore(saved)
     assert again.flows[TARGET].option is None
+
+
+SWAP = "okx:BTC-USDT-SWAP"
+
+
+def hear_facts(okx: Okx, channel: str, by: int, **data: str) -> None:
+    row = {"instType": "SWAP", "instId": "BTC-USDT-SWAP", "ts": "1"} | data
+    okx.feed(Record(0, by, RECV, orjson.dumps({"arg": {"channel": channel, "instId": "BTC-USDT-SWAP"}, "data": [row]})))
+
+
+def facts_of(okx: Okx) -> tuple[str | None, str | None] | None:
+    told = okx.session.flows[SWAP].derivative
+    return None if told is None else (told.mark, told.open_interest)
+
+
+def test_facts_of_a_derivative_are_gone_with_the_last_connection_that_told_of_it() -> None:
+    okx = Okx(connections=3)
+    hear_facts(okx, "mark-price", 1, markPx="61000")
+    hear_facts(okx, "open-interest", 2, oi="420", oiCcy="4")
+    assert facts_of(okx) == ("61000", "420")
+    okx.close(3)
+    okx.close(1)
+    assert facts_of(okx) == ("61000", "420")
+    again = Okx(0)
+    again.session.restore(orjson.loads(orjson.dumps(okx.session.keyframe())))
+    moved = Okx(0)
+    for record in state_records(9, renumbered(okx.session.keyframe(), lambda number: number and number + 5)):
+        moved.feed(record)
+    left = chosen(okx.session.keyframe(), Choice(left_out=frozenset({2})))
+    assert left["flows"][SWAP]["derivative"] is None
+    for one, last in ((okx, 2), (again, 2), (moved, 7)):
+        assert facts_of(one) == ("61000", "420")
+        one.close(last)
+        assert facts_of(one) is None
+    hear_facts(okx, "mark-price", 2, markPx="62000")
+    assert facts_of(okx) is None, "the connection is closed"
 
 
 def test_a_state_that_goes_to_another_tape_keeps_what_its_connections_told() -> None:

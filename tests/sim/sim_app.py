@@ -13,5 +13,5 @@ if __name__ == "__main__":
     try:
         app()
     except FeedtapeError as error:
-        typer.echo(f"error: {error}", err=True)
-        sys.exit(1)
+        typer.echo(f"feedtape: error: {error}" + (f"\nhint: {error.hint}" if error.hint else ""), err=True)
+        sys.exit(error.exit_status)

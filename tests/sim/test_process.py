@@ -9,7 +9,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from feedtape.errors import FeedtapeError
+from feedtape.errors import FeedtapeError, UsageError
 from feedtape.sim.process import launch
 from sim.naive import get, run
 
@@ -39,8 +39,20 @@ def test_launch() -> None:
 
 
 def test_a_launch_that_fails_says_why() -> None:
-    with pytest.raises(FeedtapeError, match=r"did not start.*binanace"), launch("binanace", command=APP):
+    with (
+        pytest.raises(FeedtapeError, match=r"did not start: no room"),
+        launch("binance", command=(sys.executable, "-c", "raise SystemExit('no room')")),
+    ):
         pass
+
+
+def test_what_the_exchange_does_not_know_is_wrong_usage() -> None:
+    with (
+        pytest.raises(UsageError, match="binance has no symbol 'BTCUSDTT'") as refused,
+        launch("binance", symbols=["BTCUSDTT"], command=APP),
+    ):
+        pass
+    assert refused.value.hint == "did you mean BTCUSDT or ETHUSDT?"
 
 
 def test_it_ends_with_its_parent() -> None:
@@ -65,5 +77,5 @@ def test_a_port_in_use_is_one_line() -> None:
         arguments = [*APP, "binance", "--port", url.rpartition(":")[2]]
         done = subprocess.run(arguments, capture_output=True, text=True, timeout=20, check=False)
     assert done.returncode == 1
-    assert done.stderr.startswith("error: cannot listen on 127.0.0.1:")
-    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith("feedtape: error: cannot listen on 127.0.0.1:")
+    assert done.stderr.splitlines()[1:] == ["hint: --port 0 takes a free port"]

@@ -380,7 +380,8 @@ def test_what_was_lost_is_said_in_words_and_as_json(tmp_path: Path, tape: Path) 
     assert done.status == 3 and done.out == b""
     lost = next(line for line in done.err.splitlines() if line.startswith("  lost "))
     assert f"{block.size:,} bytes at {block.offset:,}".replace(",", " ") in lost and TARGET in lost
-    assert done.err.splitlines()[-1] == f"  check    feedtape verify {tmp_path / 'a.tape.zst'}"
+    assert done.err.splitlines()[-2] == f"  check    feedtape verify {tmp_path / 'a.tape.zst'}"
+    assert done.err.splitlines()[-1] == "ends with status 3: 1 damage"
     [said] = inside("repair", damaged, "-o", tmp_path / "b.tape.zst", "--json").json()["tapes"]
     [damage] = said["damage"]
     assert (damage["bytes"], damage["offset"], damage["books"]) == (block.size, block.offset, [TARGET])

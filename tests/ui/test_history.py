@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from feedtape.model.events import BookDelta, BookSnapshot, Derivative, Event, Gap, Resync, Trade
-from feedtape.model.records import RECV, Record
+from feedtape.model.records import RECV, STALL, Record, note
 from feedtape.session import Session
-from feedtape.ui.history import COLUMN_NS, History
+from feedtape.ui.history import COLUMN_NS, History, silent_since
 from feedtape.venues import registry
 from ui.picture_stage import NOW
 
@@ -155,3 +155,24 @@ def test_of_many_books_each_second_keeps_the_fewer_levels() -> None:
     stage.take(record(NOW), [])
     sizes = {len(trail.columns[-1].bids) // 2 for trail in stage.history.trails.values()}
     assert sizes == {80} and len(stage.history.trails) == 20
+
+
+def test_a_silence_is_told_in_the_second_in_which_it_was_found_and_forgotten_with_its_record() -> None:
+    stage = Books()
+    keeper = with_book(stage)
+    for at in range(3):
+        stage.take(record(NOW + at * COLUMN_NS), [])
+    columns = stage.history.trails[TARGET].columns
+    assert silent_since(columns) == [None] * 3
+    keeper.stale_since = NOW + COLUMN_NS // 2
+    stage.take(note(NOW + 2 * COLUMN_NS + 1, STALL, {}), [])
+    assert silent_since(columns) == [keeper.stale_since] * 3
+    # The second goes on in which it is heard again.
+    keeper.end_stale(NOW + 3 * COLUMN_NS - 1)
+    stage.take(record(NOW + 3 * COLUMN_NS), [])
+    assert silent_since(columns) == [NOW + COLUMN_NS // 2] * 3 + [None]
+    keeper.stale_since = NOW + 3 * COLUMN_NS
+    stage.take(record(NOW + 4 * COLUMN_NS), [])
+    assert silent_since(columns)[3:] == [NOW + 3 * COLUMN_NS] * 2, "one that another record began is seen a second later"
+    stage.history.cut(3)
+    assert silent_since(columns) == [None] * 3

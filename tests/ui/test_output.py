@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from feedtape.ui.output import printable, put, put_json, safe_json, say, say_error, warn
+from feedtape.ui.output import aside, printable, put, put_json, put_lines, safe_json, say, say_error, say_lines, warn
 
 STEERING = [
     "\x1b[2J",
@@ -55,3 +55,19 @@ def test_safe_json_means_the_same(value: object) -> None:
     safe = safe_json(orjson.dumps(value))
     assert orjson.loads(safe) == value
     assert not any(char in safe.decode() for char in STEERING)
+
+
+def test_summaries_fit_the_columns_that_are_told_and_a_pipe_has_no_width(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = "  loss     " + "word " * 20 + "end"
+    put_lines([line])
+    assert capsys.readouterr().out == line + "\n"
+    monkeypatch.setenv("COLUMNS", "60")
+    put_lines([line])
+    say_lines([line])
+    shown = capsys.readouterr()
+    assert shown.out == shown.err and all(len(one) <= 60 for one in shown.out.splitlines())
+    warn("one " * 40)
+    aside("ends with status 3")
+    assert capsys.readouterr().err.splitlines()[1:] == ["ends with status 3"], "a message is one line, and not dim in a pipe"

@@ -23,7 +23,8 @@ from feedtape.ui.history import History
 from feedtape.ui.keymap import WATCH
 from feedtape.ui.live_stage import LiveStage
 from feedtape.ui.picture import Look, Picture, take
-from feedtape.ui.play_stage import Playing, PlayStage
+from feedtape.ui.play_stage import PlayStage
+from feedtape.ui.playing import Playing
 from feedtape.ui.view import View
 from stage_cli import START, STEP, TARGET, Script, eventful, payload_of_delta
 from stage_cli import until as soon
@@ -217,7 +218,7 @@ def test_keys_that_come_faster_than_they_are_followed_lead_to_the_same_place(tap
                 stage.step(-1)
             for _ in range(5):
                 stage.step(1)
-            waiting = stage._moves.jobs.qsize()
+            waiting = stage._moves.waiting
         assert ask(stage, lambda: stage.reel.frames) == at - 15 and waiting == 2
         moment = stage.head.time
         with held(stage):
@@ -225,7 +226,7 @@ def test_keys_that_come_faster_than_they_are_followed_lead_to_the_same_place(tap
                 stage.seek_by(-5)
             stage.seek(lambda head: head.first)
             stage.seek(lambda head: moment)
-            waiting = stage._moves.jobs.qsize()
+            waiting = stage._moves.waiting
         assert ask(stage, lambda: stage.head.time) == moment and waiting == 2
 
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from feedtape.model.records import CLOCK, DROP, HEADER, note
+from feedtape.model.records import CLOCK, note
 from feedtape.session import Loss, Session
-from feedtape.ui.summary import amount, book_table, clock_line, count, counters_line, lag, loss_line, loss_lines
+from feedtape.ui.summary import amount, clock_line, count, counters_line, lag, loss_line, loss_lines
 from feedtape.venues import registry
 from venues.binance_frames import SPOT, depth, frame, on, opened, snapshot
 
@@ -28,7 +28,6 @@ def test_what_did_not_happen_is_printed_as_zero() -> None:
         "  wire     stalls 0   bad frames 0   refused 0   frames too long 0   untracked 0   http errors 0   dropped here 0"
     )
     assert loss_lines([], "verify") == ["  loss     none"]
-    assert book_table(session) == ["  no book"]
 
 
 def test_a_loss_names_book_time_length_and_amount() -> None:
@@ -36,25 +35,6 @@ def test_a_loss_names_book_time_length_and_amount() -> None:
     assert loss_line(loss) == "kraken:BTC/USD 00:00:03.000Z for 1.0 s: gap, 17 missed; rebuilt (because)"
     assert loss_line(Loss("a:B", "gap", 0, None, None)) == "a:B 00:00:00.000Z: gap; not rebuilt since"
     assert loss_line(Loss("", "bad-frame", 0, 0, None)) == "session 00:00:00.000Z for 0.0 s: bad-frame"
-
-
-def test_a_book_is_told_with_its_frames_of_all_pages_and_with_whose_loss_each_was() -> None:
-    session = Session(registry.venue)
-    session.feed(note(1 * SECOND, HEADER, {"decoders": {}}))
-    for record in (
-        opened(1 * SECOND, 1, SPOT),
-        frame(2 * SECOND, 1, on(SPOT, "depth@100ms", depth(SPOT, 101, 105))),
-        *snapshot(3 * SECOND, 9, SPOT, 103),
-        note(3 * SECOND, HEADER, {"decoders": {}}),
-        frame(4 * SECOND, 1, on(SPOT, "depth@100ms", depth(SPOT, 109, 110))),
-        note(5 * SECOND, DROP, {"frames": 12, "since": 4 * SECOND, "connections": [1]}),
-    ):
-        session.feed(record)
-    session.last = 10 * SECOND
-    head, line = book_table(session)
-
-    assert head.endswith("frames      /s gaps missed resyncs dropped here crossed  proof")
-    assert line.split()[:8] == ["binance:BTCUSDT", "2", "0.2", "2", "3", "0", "12", "0"] and "broken" in line
 
 
 def test_clocks_are_told_with_how_sure_they_are() -> None:

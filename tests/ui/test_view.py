@@ -48,3 +48,19 @@ def test_counters_count_from_where_they_were_cleared() -> None:
     counted = View("watch", counted=picture(before)).counters(now)
     assert (counted.counters.updates, counted.counters.gaps, counted.trade_count) == (7, 0, 4)
     assert View("watch").counters(now) is now
+
+
+def test_the_panel_that_was_opened_last_is_the_one_that_keys_scroll() -> None:
+    view = View("watch")
+    fronts = []
+    for name in ("raw", "map", "statistics", "statistics", "raw"):
+        view.toggle(name)
+        fronts.append(view.front)
+    assert fronts == ["raw", "raw", "statistics", "raw", None]
+    view.toggle("raw")
+    view.scroll("raw", 7)
+    view.scroll("raw", -9)
+    assert view.scrolls["raw"].at == 0
+    view.scroll("raw", 5)
+    view.close()
+    assert (view.opened, view.front, view.scrolls["raw"].at) == (set(), None, 0)

@@ -20,6 +20,12 @@ Try it without a network; on a screen ? shows the keys, q quits:
   feedtape watch binance:BTCUSDT kraken:BTC/USD --sim
   feedtape record binance:BTCUSDT --sim -o try.tape.zst
   feedtape replay try.tape.zst
+
+\b
+Exit status, which the last line says in words where it is 3 to 5:
+  0 done, nothing lost    3 done, with loss
+  1 could not do it       4 venue or network: refused, never connected, gave up
+  2 wrong usage           5 a checksum, sequence or digest proves something wrong
 """
 
 

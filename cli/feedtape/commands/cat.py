@@ -61,7 +61,6 @@ def cat(
                 out.write((shown(line) if raw else safe_json(line)) + b"\n")
         out.flush()
         whole = limit is None and to is None
-        status = told_status(playback, whole=whole)
     # What was lost while it was recorded is no fault of the listing; what could not be read of it is.
     if playback.tape.faults or playback.tape.holes or (whole and playback.cut is not None):
-        raise typer.Exit(status)
+        raise typer.Exit(told_status(playback, whole=whole))

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from feedtape.commands.options import Alone, From, Json, Only, Out, Overwrite, Quiet, Tapes, To
+from feedtape.commands.options import Alone, From, Json, Only, Out, Overwrite, Quiet, Tapes, To, Verbose
 
 
 def cut(
@@ -20,6 +20,7 @@ def cut(
     overwrite: Overwrite = False,
     json: Json = False,
     quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> None:
     """Cut a stretch of time, or some targets, out of a recording. The new tape begins with the books as they were, and replays.
 
@@ -29,13 +30,16 @@ def cut(
     feedtape cut night.tape.zst -o line.tape.zst --from +90s --connection 2
     Exit status: 0 done, 3 something was lost within the cut, 5 the source contradicts itself.
     """
+    import sys
+
     from feedtape.commands.tapes import tapes_of
     from feedtape.edit.cut import Wanted
     from feedtape.edit.cut import cut as cut_off
     from feedtape.replay.playback import Playback
-    from feedtape.ui.edit import cut_lines, tell_wrong
-    from feedtape.ui.output import put_json, say
+    from feedtape.ui.edit import cut_lines, cut_reasons, tell_wrong
+    from feedtape.ui.output import put_json, say_lines, width_of
     from feedtape.ui.progress import progress
+    from feedtape.ui.status import ended
 
     paths = tapes_of(tapes, alone=alone)
     with Playback(*paths) as playback:
@@ -49,6 +53,5 @@ def cut(
     if json:
         put_json(result.as_json())
     elif not quiet:
-        for line in cut_lines(result):
-            say(line)
-    raise typer.Exit(result.exit_status)
+        say_lines(cut_lines(result, width_of(sys.stderr), every=verbose))
+    raise typer.Exit(ended(result.exit_status, cut_reasons(result), quiet=quiet))

@@ -52,9 +52,10 @@ def diff(
     from feedtape.edit.diff_meaning import Only as Targets
     from feedtape.edit.diff_side import Wanted
     from feedtape.errors import UsageError
-    from feedtape.ui.diff import diff_lines
-    from feedtape.ui.output import put, put_json
+    from feedtape.ui.diff import diff_lines, reasons
+    from feedtape.ui.output import put_json, put_lines
     from feedtape.ui.progress import progress
+    from feedtape.ui.status import ended
 
     ways = [name for name, asked in ((FRAMES, frames), (UPDATES, updates), (BOOKS, books)) if asked]
     if len(ways) > 1:
@@ -67,6 +68,5 @@ def diff(
         if json:
             put_json(as_json(result))
         elif not quiet:
-            for line in diff_lines(result):
-                put(line)
-    raise typer.Exit(result.status)
+            put_lines(diff_lines(result))
+    raise typer.Exit(ended(result.status, reasons(result), quiet=quiet))

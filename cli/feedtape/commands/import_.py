@@ -48,8 +48,9 @@ def import_(
     """Turn files of hftbacktest, cryptofeed or plain lines into one tape."""
     from feedtape.convert.importer import write
     from feedtape.convert.plan import make_plan
-    from feedtape.ui.output import printable, put_json, say, warn
+    from feedtape.ui.output import printable, put_json, say_lines, warn
     from feedtape.ui.progress import progress
+    from feedtape.ui.status import ended, losses
 
     plan = make_plan(files, venue=venue, format=format, symbol=symbol)
     with progress("importing", sum(file.size for file in plan.files), quiet=quiet or json) as tell:
@@ -58,23 +59,27 @@ def import_(
     for cut in imported.cuts:
         warn(_cut(cut))
     if not quiet:
-        for line in _summary(imported):
-            say(printable(line))
+        say_lines(map(printable, _summary(imported)))
     if json:
         put_json(imported.as_json())
-    raise typer.Exit(imported.exit_status)
+    why = [f"{cut.file} is cut" for cut in imported.cuts] + losses(imported.session)
+    raise typer.Exit(ended(imported.exit_status, why, quiet=quiet))
 
 
 def _summary(imported: Imported) -> Iterator[str]:
+    import sys
+
     from feedtape.replay.times import span
-    from feedtape.ui.summary import amount, book_table, compression, counted, counters_line, loss_lines
+    from feedtape.ui.book_table import book_table
+    from feedtape.ui.output import width_of
+    from feedtape.ui.summary import amount, compression, counted, counters_line, loss_lines
 
     session = imported.session
     length = span(session.last - (session.first or session.last))
     books, frames = counted(len(session.books), "book"), counted(session.totals.frames, "frame")
     yield f"imported {length}, {books}, {frames}  ->  {imported.tape}"
     yield ""
-    yield from book_table(session)
+    yield from book_table(session, width_of(sys.stderr))
     yield ""
     yield f"  file     {amount(imported.size)} from {compression(session, imported.size)}, closed"
     yield counters_line(session)

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from feedtape.commands import complete
-from feedtape.commands.options import Json
+from feedtape.commands.options import Json, Verbose
 
 
 def info(
@@ -15,6 +15,7 @@ def info(
     ],
     hashed: Annotated[bool, typer.Option("--sha256", help="Read every file whole for its SHA-256.")] = False,
     json: Json = False,
+    verbose: Verbose = False,
 ) -> None:
     """Tell what is in a tape: at once from its index, or by reading it where it has none.
 
@@ -22,18 +23,21 @@ def info(
     feedtape info night.tape.zst
     feedtape info *.tape.zst --json
     """
+    import sys
+
     from feedtape.errors import FeedtapeError
     from feedtape.replay.facts import facts_of
     from feedtape.ui.facts import facts_lines
-    from feedtape.ui.output import put, put_json, say_error
+    from feedtape.ui.output import put, put_json, put_lines, say_error, width_of
     from feedtape.ui.progress import progress
+    from feedtape.ui.status import ended
 
-    status = 0
+    status, broken = 0, []
     for number, path in enumerate(tapes):
         try:
             with progress("reading", path.stat().st_size if path.is_file() else 0, quiet=json) as tell:
                 facts = facts_of(path, hashed=hashed, tell=tell)
-            lines = [] if json else facts_lines(facts)
+            lines = [] if json else facts_lines(facts, width_of(sys.stdout), every=verbose)
         except FeedtapeError as error:
             # One bad file must not hide the others.
             say_error(str(error), error.hint)
@@ -44,8 +48,7 @@ def info(
         else:
             if number:
                 put("")
-            for line in lines:
-                put(line)
+            put_lines(lines)
         if facts["state"] != "complete":
-            status = status or 3
-    raise typer.Exit(status)
+            broken.append(f"{path.name} is {facts['state']}")
+    raise typer.Exit(ended(status or (3 if broken else 0), broken))

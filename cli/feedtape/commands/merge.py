@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from feedtape.commands import complete
-from feedtape.commands.options import Json, Out, Overwrite, Quiet
+from feedtape.commands.options import Json, Out, Overwrite, Quiet, Verbose
 
 
 def merge(
@@ -23,6 +23,7 @@ def merge(
     overwrite: Overwrite = False,
     json: Json = False,
     quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> None:
     """Merge recordings into one tape by receipt time. Two of the same feed fill each other's gaps.
 
@@ -32,11 +33,14 @@ def merge(
     feedtape merge night-*.tape.zst -o night.tape.zst
     Exit status: 0 done, 3 something is lost in the whole, 5 a source contradicts itself.
     """
+    import sys
+
     from feedtape.commands.tapes import tapes_of
     from feedtape.edit.merge import merge as merge_tapes
-    from feedtape.ui.edit import merge_lines, tell_wrong
-    from feedtape.ui.output import put_json, say
+    from feedtape.ui.edit import merge_lines, merge_reasons, tell_wrong
+    from feedtape.ui.output import put_json, say_lines, width_of
     from feedtape.ui.progress import progress
+    from feedtape.ui.status import ended
 
     paths = list(dict.fromkeys(found for named in tapes for found in tapes_of([named])))
     with progress("merging", sum(path.stat().st_size for path in paths), quiet=quiet or json) as tell:
@@ -46,6 +50,5 @@ def merge(
     if json:
         put_json(result.as_json())
     elif not quiet:
-        for line in merge_lines(result):
-            say(line)
-    raise typer.Exit(result.exit_status)
+        say_lines(merge_lines(result, width_of(sys.stderr), every=verbose))
+    raise typer.Exit(ended(result.exit_status, merge_reasons(result), quiet=quiet))

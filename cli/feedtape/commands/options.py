@@ -117,6 +117,7 @@ Color = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Say nothing but errors.")]
+Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="List each option of a chain, not the chain alone.")]
 From = Annotated[str | None, typer.Option("--from", help="Begin at this time.", metavar="TIME")]
 To = Annotated[str | None, typer.Option("--to", help="End before this time.", metavar="TIME")]
 Only = Annotated[

@@ -22,6 +22,7 @@ from feedtape.commands.options import (
     SimSeed,
     Targets,
     Url,
+    Verbose,
 )
 from feedtape.commands.screen import (
     ChainOption,
@@ -99,6 +100,7 @@ def record(
     profile: Profile = None,
     json: Json = False,
     quiet: Quiet = False,
+    verbose: Verbose = False,
     watch: Annotated[bool, typer.Option("--watch", help="Show the books at first; w goes to the status and back.")] = False,
     headless: Annotated[bool, typer.Option("--headless", help="Lines instead of a screen, as without a terminal.")] = False,
     depth: Depth = 0,
@@ -189,7 +191,7 @@ def record(
         # Names of finished tapes go to the terminal that a screen would need.
         is_drawn = not (headless or quiet or json or print_files) and is_terminal()
         screen = screen_options(depth, fps, layout, group, theme, is_chain=chain) if is_drawn else None
-        raise typer.Exit(recording.record(wanted, tapes, quiet=quiet, json=json, screen=screen, unfolded=watch))
+        raise typer.Exit(recording.record(wanted, tapes, quiet=quiet, json=json, screen=screen, unfolded=watch, every=verbose))
 
 
 def _meta(words: Any) -> dict[str, str]:

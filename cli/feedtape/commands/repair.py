@@ -29,9 +29,10 @@ def repair(
     Exit status: 0 nothing was lost, 3 something was, 1 nothing can be read. The damaged tape stays as it is.
     """
     from feedtape.edit.repair import repair as heal
-    from feedtape.ui.edit import repair_lines
-    from feedtape.ui.output import put_json, say
+    from feedtape.ui.edit import repair_lines, repair_reasons
+    from feedtape.ui.output import put_json, say_lines
     from feedtape.ui.progress import progress
+    from feedtape.ui.status import ended
 
     size = tape.stat().st_size if tape.is_file() else 0
     with progress("repairing", size, quiet=quiet or json) as tell:
@@ -39,6 +40,5 @@ def repair(
     if json:
         put_json(result.as_json())
     elif not quiet:
-        for line in repair_lines(result):
-            say(line)
-    raise typer.Exit(result.exit_status)
+        say_lines(repair_lines(result))
+    raise typer.Exit(ended(result.exit_status, repair_reasons(result), quiet=quiet))

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from feedtape.commands.options import Alone, Depth, Follow, From, Json, Only, Speed, Tapes, To
+from feedtape.commands.options import Alone, Depth, Follow, From, Json, Only, Speed, Tapes, To, Verbose
 from feedtape.commands.screen import Fps, Group, Layout, Plain, Theme, screen_options
 from feedtape.errors import UsageError
 
@@ -43,6 +43,7 @@ def replay(
     press: Annotated[str, typer.Option("--press", help="Keys to press before it, such as 'd f'.", metavar="KEYS")] = "",
     plain: Plain = False,
     json: Json = False,
+    verbose: Verbose = False,
 ) -> None:
     """Play a tape: the books as they were, at the tape's own pace, forward and back. ? shows the keys.
 
@@ -71,9 +72,9 @@ def replay(
         if factor is None and svg is None:
             from feedtape.ui.headless import run_headless
 
-            raise typer.Exit(run_headless(playback, since, until, only or [], json=json, follow=follow))
+            raise typer.Exit(run_headless(playback, since, until, only or [], json=json, follow=follow, every=verbose))
         from feedtape.ui import replaying
-        from feedtape.ui.play_stage import PAUSES, Playing
+        from feedtape.ui.playing import PAUSES, Playing
 
         is_chain = "option_chain" in playback.header if chain is None else chain
         options = screen_options(depth, fps, layout, group, theme, is_chain=is_chain)

@@ -69,6 +69,7 @@ def _seal(tapes: list[Path], key: "Ed25519PrivateKey", *, alone: bool, overwrite
     from feedtape.tape.seal import encode_seal, seal_path
     from feedtape.ui.output import say_error
     from feedtape.ui.progress import progress
+    from feedtape.ui.status import ended
 
     with open_tapes(tapes, alone=alone) as playback:
         _check_that_all_can_be_sealed(playback, overwrite)
@@ -84,7 +85,8 @@ def _seal(tapes: list[Path], key: "Ed25519PrivateKey", *, alone: bool, overwrite
     for path, data in files.items():
         _write(path, data, overwrite)
     _tell(seals, json=json, quiet=quiet)
-    return 0 if all(seal.state == "complete" for seal in seals.values()) else 3
+    broken = [seal.tape for seal in seals.values() if seal.state != "complete"]
+    return ended(3 if broken else 0, [f"{name} is cut or damaged" for name in broken], quiet=quiet)
 
 
 def _check_that_all_can_be_sealed(playback: "Playback", overwrite: bool) -> None:

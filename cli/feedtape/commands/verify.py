@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from feedtape.commands.options import Alone, Follow, Json, Quiet, Tapes
+from feedtape.commands.options import Alone, Follow, Json, Quiet, Tapes, Verbose
 
 
 def verify(
@@ -20,6 +20,7 @@ def verify(
     seal: Annotated[Path | None, typer.Option("--seal", help="The seal, where it is not TAPE.seal.", metavar="FILE")] = None,
     json: Json = False,
     quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> None:
     """Audit a tape: container, order, every book's chain, checksums and digests. It keeps going after the first problem.
 
@@ -29,12 +30,15 @@ def verify(
     feedtape verify night.tape.zst --key tapes.key.pub
     Exit status: 0 whole, 3 something was lost, 5 a checksum, digest or seal contradicts, 1 unreadable, or no seal for --key.
     """
+    import sys
+
     from feedtape.commands.tapes import open_tapes
     from feedtape.replay.audit import audit
     from feedtape.replay.seals import find_seals
-    from feedtape.ui.audit import audit_lines
-    from feedtape.ui.output import put, put_json
+    from feedtape.ui.audit import audit_lines, reasons
+    from feedtape.ui.output import put_json, put_lines, width_of
     from feedtape.ui.progress import pause, progress
+    from feedtape.ui.status import ended
 
     trusted = _trusted(key, follow=follow)
     with open_tapes(tapes, alone=alone) as playback:
@@ -45,9 +49,9 @@ def verify(
     if json:
         put_json(result.as_json())
     elif not quiet:
-        for line in audit_lines(result):
-            put(line)
-    raise typer.Exit(result.status or (3 if strict and result.notes() else 0))
+        put_lines(audit_lines(result, width_of(sys.stdout), every=verbose))
+    status = result.status or (3 if strict and result.notes() else 0)
+    raise typer.Exit(ended(status, reasons(result), quiet=quiet))
 
 
 def _trusted(key: str | None, *, follow: bool) -> str | None:

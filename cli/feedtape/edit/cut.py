@@ -9,6 +9,7 @@ from feedtape.edit.concern import Reading, Survey, held_by
 from feedtape.edit.output import check_out, origin_of, removed_if_it_fails
 from feedtape.edit.state import Choice, Mending, chosen
 from feedtape.errors import TapeError, UsageError
+from feedtape.feed.chain import family_of
 from feedtape.model.records import CLOSE, DAMAGE, DERIVED, DROP, END, HEADER, RECV, RECV_BINARY, STALL, STATE, Record, note
 from feedtape.recorder import Recorder
 from feedtape.replay.playback import Playback
@@ -150,6 +151,12 @@ def _header(source: Playback, wanted: Wanted, choice: Choice, since: int, until:
     kept = {name: value for name, value in header.items() if name not in _OF_THE_FILE}
     if isinstance(kept.get("targets"), list):
         kept["targets"] = [target for target in kept["targets"] if choice.wants(str(target))]
+    if isinstance(kept.get("option_chain"), dict):
+        if choice.targets is not None and not any(family_of(target.partition(":")[2]) for target in choice.targets):
+            del kept["option_chain"]
+        else:
+            # Its expiries are counted from when the chain was asked for.
+            kept["option_chain"] = {"since": header["start"]} | kept["option_chain"]
     origin = {
         "tape": tape.path.name,
         "tapes": [reader.path.name for reader in tape.segments],

@@ -19,6 +19,7 @@ from feedtape.tape.writer import TapeWriter
 from feedtape.venues import registry
 
 SCHEMA: Final = 1
+_HOUR_NS: Final = 3600 * 10**9
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ class Merger:
                 for source in self.sources
             ],
             "shared": self.shared,
+            "option_chain": option_chain(self.sources),
             "first": str(session.first),
             "last": str(session.last),
             "size": self.size,
@@ -176,8 +178,29 @@ def _header(sources: Sequence[Playback]) -> dict[str, Any]:
         "targets": _union(sources, "targets"),
         "channels": _union(sources, "channels"),
         "decoders": decoders,
+        **({"option_chain": chain} if (chain := option_chain(sources)) is not None else {}),
         "sources": [_origin(place, len(sources), source) for place, source in enumerate(sources)],
     }
+
+
+def option_chain(sources: Sequence[Playback]) -> dict[str, Any] | None:
+    """Return which expiries of option chains were recorded, where any were: all of what there is if not all the same.
+
+    Expiries count from when a recording began, and options end at full hours: those that began within one mean the same ones.
+    """
+    asked = [_asked(source.header) for source in sources if isinstance(source.header.get("option_chain"), dict)]
+    if not asked:
+        return None
+    if len({(expiries, since // _HOUR_NS) for expiries, since in asked}) > 1:
+        return {"expiries": 0}
+    return {"expiries": asked[0][0], "since": min(since for _, since in asked)}
+
+
+def _asked(header: dict[str, Any]) -> tuple[int, int]:
+    """Return how many expiries were asked for, 0 for all, and from when on."""
+    told = header["option_chain"]
+    expiries, since = told.get("expiries"), told.get("since")
+    return expiries if type(expiries) is int else 0, since if type(since) is int else int(header["start"])
 
 
 def _union(sources: Sequence[Playback], name: str) -> list[Any]:

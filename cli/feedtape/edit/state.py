@@ -84,6 +84,10 @@ def _flow(saved: State, out: frozenset[int]) -> State:
     kept = saved | {"trades": 0, "quotes": 0}
     for name in ("trade_source", "quote_source"):
         kept[name] = 0 if saved[name] in out else saved[name]
+    told = saved.get("derivative_sources", [])
+    kept["derivative_sources"] = [one for one in told if one not in out]
+    if told and not kept["derivative_sources"]:
+        kept["derivative"] = None
     kept["option_views"] = _without(saved.get("option_views", {}), out)
     if saved.get("merge") is not None:
         merge = _merge(saved["merge"], out)
@@ -132,7 +136,12 @@ def _book_numbered(saved: State, number: Callable[[int], int]) -> State:
 def _flow_numbered(saved: State, number: Callable[[int], int]) -> State:
     sources = {name: number(saved[name]) for name in ("trade_source", "quote_source")}
     views = _keys(saved.get("option_views", {}), number)
-    return saved | sources | {"option_views": views, "merge": _merge_numbered(saved.get("merge"), number)}
+    told = [number(one) for one in saved.get("derivative_sources", [])]
+    return (
+        saved
+        | sources
+        | {"derivative_sources": told, "option_views": views, "merge": _merge_numbered(saved.get("merge"), number)}
+    )
 
 
 def _merge_numbered(saved: State | None, number: Callable[[int], int]) -> State | None:

@@ -6,7 +6,8 @@ A comparison of what is not known is false: nothing is made up for a book that i
 import re
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal, InvalidOperation
-from operator import eq, ge, gt, le, lt, ne
+from functools import reduce
+from operator import eq, ge, gt, le, lt, ne, or_
 from typing import Final, NamedTuple
 
 from feedtape.book import measures
@@ -129,8 +130,12 @@ WORDS: Final[dict[str, Callable[[Scene], bool]]] = {
     "bad-frame": lambda scene: _is_gap(scene, "bad-frame"),
 }
 """What can be named alone. `checksum` is one that failed, `mark` a marker."""
+_LASTING: Final = frozenset({"crossed", "stale", "stall", *FIELDS}) - {"trade.price", "trade.size", "latency"}
+"""What goes on holding; everything else happens at a record, and happens anew at the next one."""
 
-_Test = Callable[[Scene], bool]
+_NO, _HOLDS, _HAPPENS = 0, 1, 2
+_Test = Callable[[Scene], int]
+"""Whether something holds at a record, happens at it, or both (3)."""
 
 
 class Condition:
@@ -145,12 +150,21 @@ class Condition:
         """Return it as one of a target's; None: of any target's."""
         return Condition(self.text, self._test, target)
 
-    def __call__(self, session: Session, record: Record, events: Sequence[Event]) -> bool | frozenset[object]:
-        """Tell whether it holds; where it is of any target, for which ones, so that a search misses none behind another."""
+    def __call__(self, session: Session, record: Record, events: Sequence[Event]) -> frozenset[object]:
+        """Return for which targets it holds, so that a search misses none behind another.
+
+        What happens is something new at each record, so that a search does not take the second of two trades for the first.
+        """
         if self._target is not None:
-            return self._test(Scene(session, record, events, self._target))
-        targets: Sequence[str | None] = [*session.books, *(name for name in session.flows if name not in session.books)] or [None]
-        return frozenset(target for target in targets if self._test(Scene(session, record, events, target)))
+            targets: Sequence[str | None] = [self._target]
+        else:
+            targets = [*session.books, *(name for name in session.flows if name not in session.books)] or [None]
+        found: set[object] = set()
+        for target in targets:
+            held = self._test(Scene(session, record, events, target))
+            found |= {target} if held & _HOLDS else set()
+            found |= {object()} if held & _HAPPENS else set()
+        return frozenset(found)
 
 
 def parse_condition(text: str) -> Condition:
@@ -227,14 +241,14 @@ class _Parser:
         while self._peek() == "or":
             self._take()
             tests.append(self._all())
-        return tests[0] if len(tests) == 1 else lambda scene: any(test(scene) for test in tests)
+        return tests[0] if len(tests) == 1 else lambda scene: reduce(or_, [test(scene) for test in tests])
 
     def _all(self) -> _Test:
         tests = [self._one()]
         while self._peek() == "and":
             self._take()
             tests.append(self._one())
-        return tests[0] if len(tests) == 1 else lambda scene: all(test(scene) for test in tests)
+        return tests[0] if len(tests) == 1 else lambda scene: _all_of([test(scene) for test in tests])
 
     def _one(self) -> _Test:
         self._depth += 1
@@ -248,27 +262,38 @@ class _Parser:
         token = self._take()
         if token == "not":
             inner = self._one()
-            return lambda scene: not inner(scene)
+            return lambda scene: _NO if inner(scene) else _HOLDS
         if token == "(":
             inner = self._either()
             if self._take() != ")":
                 raise _wrong(f"a parenthesis is not closed in {self._text!r}")
             return inner
         if self._peek() in _OPERATORS and token in FIELDS:
-            return self._comparison(FIELDS[token], _OPERATORS[self._take()])
+            return self._comparison(token, _OPERATORS[self._take()])
         if token in WORDS:
-            return WORDS[token]
+            word, held = WORDS[token], _held(token)
+            return lambda scene: held if word(scene) else _NO
         raise _wrong(
             f"{token} is compared with a number" if token in FIELDS else f"not a condition: {self._text!r}, at {token!r}"
         )
 
-    def _comparison(self, field: Callable[[Scene], Found], operator: _Compare) -> _Test:
-        token = self._take()
+    def _comparison(self, name: str, operator: _Compare) -> _Test:
+        field, held, token = FIELDS[name], _held(name), self._take()
         try:
             number = Decimal(token)
         except InvalidOperation:
             raise _wrong(f"not a number: {token!r}" if token else f"a number is missing in {self._text!r}") from None
-        return lambda scene: any(operator(value, number) for value in _numbers(field(scene)))
+        return lambda scene: held if any(operator(value, number) for value in _numbers(field(scene))) else _NO
+
+
+def _held(name: str) -> int:
+    return _HOLDS if name in _LASTING else _HAPPENS
+
+
+def _all_of(held: Sequence[int]) -> int:
+    if not all(held):
+        return _NO
+    return _HAPPENS if _HAPPENS in held else reduce(or_, held)
 
 
 def _numbers(found: Found) -> Iterator[Decimal]:

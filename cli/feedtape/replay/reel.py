@@ -20,6 +20,8 @@ __all__ = ["Alive", "Fed", "Predicate", "Reel", "Step", "problems"]
 
 _TOLD = 50_000
 """Records before a place that was found which are told; history begins anew there where it is farther away."""
+_TOLD_AGAIN = 10_000
+"""Records that are told again where going back has left too little history."""
 _END = 2**63
 
 
@@ -56,8 +58,8 @@ class Reel:
         """
         self.fed: Callable[[int, Record, Sequence[Event]], None] = lambda position, record, events: None
         """Is told each record with the position right after it, once unless history was cut before it."""
-        self.cut: Callable[[int], None] = lambda position: None
-        """Is told that what came after a position is not so far."""
+        self.cut: Callable[[int], bool] = lambda position: True
+        """Is told that what came after a position is not so far; when it says no, history begins anew some way before that."""
         self.begun: Callable[[], None] = lambda: None
         """Is told that history begins anew."""
         self._playback = playback
@@ -173,7 +175,7 @@ class Reel:
         visit.go(position - 1)
         self._explained = self._stepped(visit, visit.advance)
         self._playback.session = self.session
-        self.cut(position)
+        self._fall_back(position)
         return self._explained
 
     def explain(self) -> Step | None:
@@ -290,12 +292,23 @@ class Reel:
             self._visit, self._explained = visit, None
         elif position < visit.position:
             visit.go(position)
-            self.cut(position)
+            self._fall_back(position)
         if position - visit.position > _TOLD:
             visit.go(position - _TOLD)
             is_new = True
         if is_new:
             self.begun()
+        self._tell_upto(position)
+
+    def _fall_back(self, position: int) -> None:
+        """Let history be what it was at a position that one has gone back to."""
+        if not self.cut(position):
+            self._visit.go(max(0, position - _TOLD_AGAIN))
+            self.begun()
+            self._tell_upto(position)
+
+    def _tell_upto(self, position: int) -> None:
+        visit = self._visit
         visit.aim(position)
         while visit.position < position and self._forward() is not None:
             pass

@@ -85,7 +85,8 @@ class Conversations:
 
     def load(self, names: Mapping[str, str], saved: Mapping[str, Any]) -> None:
         """Take over names and what `save` returned."""
-        self.names = {int(number): name for number, name in names.items()}
+        self.names.clear()
+        self.names.update({int(number): name for number, name in names.items()})
         self.by_number = {number: self._find(name).conversation() for number, name in self.names.items()}
         self._counts, self._since = {}, {}
         for number in self.names:

@@ -1,6 +1,6 @@
 """What a target has besides its book: trades with their numbers, quotes, the facts of a derivative."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -30,6 +30,8 @@ class Flow(msgspec.Struct):
     quote: Quote | None = None
     trade: Trade | None = None
     derivative: Derivative | None = None
+    derivative_sources: list[int] = []
+    """The open connections that told of it; its facts are gone with the last of them."""
     option_views: dict[int, OptionSummary] = {}
     """All that each connection told of an option, in the order in which they began; 0 holds what stays when they are gone."""
 
@@ -52,12 +54,17 @@ class Flows:
     """
 
     def __init__(
-        self, begun: Callable[[str], None], tally: Tally | None = None, beyond: Callable[[], None] = lambda: None
+        self,
+        begun: Callable[[str], None],
+        connections: Container[int],
+        tally: Tally | None = None,
+        beyond: Callable[[], None] = lambda: None,
     ) -> None:
         """Begin with none.
 
         Args:
             begun: is told each new target.
+            connections: those that are open; what an answer to a request tells comes by none of them.
             tally: counts which connection was first.
             beyond: is told of each event of a target that is one too many to be followed.
         """
@@ -66,6 +73,7 @@ class Flows:
         self._merges: dict[str, Merge[Trade | None]] = {}
         """Of targets whose numbered trades come by several connections; what waits without a trade is a spent number."""
         self._begun = begun
+        self._connections = connections
         self._beyond = beyond
         self._tally = tally or Uncounted()
 
@@ -175,6 +183,9 @@ class Flows:
             # What is shown as current must have somebody who would tell its change.
             if flow.quote_source == connection:
                 flow.quote_source = 0
+            if connection in flow.derivative_sources:
+                flow.derivative_sources.remove(connection)
+                flow.derivative = flow.derivative if flow.derivative_sources else None
             gone = flow.option_views.pop(connection, None)
             if gone is not None and not flow.option_views:
                 # Nobody knows what would have changed since; what it is an option on does not.
@@ -230,6 +241,8 @@ class Flows:
     def derivative(self, event: Derivative, connection: int) -> Sequence[Event] | None:
         """Take the facts that a message tells; those that it does not tell stay as they were said last."""
         flow = self._flow(event.target)
+        if connection not in flow.derivative_sources and connection in self._connections:
+            flow.derivative_sources.append(connection)
         if self.echoes.repeats(event, connection):
             return None
         flow.derivative = event if flow.derivative is None else _merged(flow.derivative, event)

@@ -142,7 +142,7 @@ class Session:
         """Every book by its target, in the order in which they appeared."""
         self.wanting = self._books.wanting
         """Books that a snapshot would help, by target; the live feed takes them out as it asks."""
-        self._flows = Flows(self._exchanges.learn, self._lanes, self._beyond)
+        self._flows = Flows(self._exchanges.learn, self._conversations.names, self._lanes, self._beyond)
         self.flows = self._flows.by_target
         self.totals = Totals()
         self.unread: dict[str, int] = {}

@@ -6,6 +6,7 @@ faults and the limits. Every installed package can bring dialects, under the ent
 
 from __future__ import annotations
 
+import difflib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -119,6 +120,19 @@ class Dialect(ABC):
     @abstractmethod
     def instrument(self, symbol: str) -> Instrument:
         """Make up the facts of a symbol; `UsageError` if the venue could not list it."""
+
+    def listed(self, symbol: str) -> Instrument:
+        """Make up the facts of a symbol that somebody typed.
+
+        Raises:
+            UsageError: If the venue could not list it; those of the usual ones that are near are named.
+        """
+        try:
+            return self.instrument(symbol)
+        except UsageError as error:
+            near = difflib.get_close_matches(symbol.upper(), self.symbols, n=3, cutoff=0.5)
+            hint = f"did you mean {' or '.join(near)}?" if near else error.hint
+            raise UsageError(f"{self.name} has no symbol {symbol!r}", hint=hint) from error
 
     @abstractmethod
     def open(self, target: str, desk: Desk) -> Session | None:

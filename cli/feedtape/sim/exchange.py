@@ -64,7 +64,7 @@ class SimulatedExchange:
         self.rate = rate
         self.plan: FaultPlan = parse_faults(faults)
         self.log = FaultLog(self.elapsed, tell)
-        instruments = [self.dialect.instrument(symbol) for symbol in symbols or self.dialect.symbols]
+        instruments = [self.dialect.listed(symbol) for symbol in symbols or self.dialect.symbols]
         self.listings: Mapping[str, Listing] = {
             fact.symbol: open_listing(fact, seed=seed, venue=self.dialect.name, rate=rate) for fact in instruments
         }

@@ -13,7 +13,7 @@ from typing import IO
 
 import orjson
 
-from feedtape.errors import FeedtapeError
+from feedtape.errors import FeedtapeError, UsageError
 
 COMMAND = (sys.executable, "-m", "feedtape", "--no-config", "sim")
 
@@ -39,6 +39,7 @@ def launch(
     It also ends when this process dies, however that happens. `command` is what to run before the arguments.
 
     Raises:
+        UsageError: If it refuses its arguments: it knows no such symbol, or no such fault.
         FeedtapeError: If the exchange did not come up.
     """
     arguments = [*command, venue, "--port", "0", "--json", "--quiet", "--until-stdin-closes"]
@@ -70,6 +71,8 @@ def _read_url(child: subprocess.Popen[bytes], complaints: IO[bytes]) -> str:
         complaints.seek(0)
         said, _, hint = complaints.read().decode(errors="replace").strip().partition("\nhint: ")
         said = said.removeprefix("feedtape: error: ") or f"exit status {child.returncode}"
+        if child.returncode == UsageError.exit_status:
+            raise UsageError(said, hint=hint or None)
         raise FeedtapeError(f"the simulated exchange did not start: {said}", hint=hint or None)
     return str(orjson.loads(line)["url"])
 

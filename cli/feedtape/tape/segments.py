@@ -20,6 +20,8 @@ from feedtape.tape.reader import TapeReader
 
 ROTATED = "rotated"
 """The reason in the end record of a segment that another one follows."""
+FOLLOWS = "the segment that follows is missing"
+"""Why a set is cut of which every file is whole."""
 
 
 class Place(NamedTuple):
@@ -244,12 +246,24 @@ class TapeSet:
         """Why the set is not complete, after a whole pass; None when it is."""
         if not self.passages:
             return "nothing was read"
-        last = self.passages[-1]
+        return self._why_cut(self.passages[-1])
+
+    def _why_cut(self, last: Passage) -> str | None:
         if last.damage is not None:
             return last.damage
         if not last.complete:
             return "no end record"
-        return "the segment that follows is missing" if last.end_reason == ROTATED and not self._alone else None
+        return FOLLOWS if last.end_reason == ROTATED and not self._alone else None
+
+    def ending(self) -> str | None:
+        """Return why the set is not complete, as far as its last block alone tells that; None when it is."""
+        self.scan()
+        reader = self.segments[-1]
+        indexed = reader.blocks if reader.has_index else None
+        last = Passage(reader.source, reader.version, indexed, start=reader.blocks[-1].offset if reader.blocks else None)
+        for _ in last.records():
+            pass
+        return self._why_cut(last)
 
 
 def _number(header: dict[str, Any]) -> int:

@@ -2,9 +2,11 @@
 
 from feedtape.replay.audit import Audit
 from feedtape.replay.times import clock, iso, span
+from feedtape.ui.book_table import book_table
 from feedtape.ui.output import printable
 from feedtape.ui.seals import seal_lines
-from feedtape.ui.summary import book_table, clock_line, count, counters_line, loss_line
+from feedtape.ui.status import playback_reasons
+from feedtape.ui.summary import clock_line, count, counted, counters_line, loss_line
 
 _VERDICTS = {0: "whole: nothing was lost", 3: "read, with loss", 5: "CONTRADICTED: something on this tape is proven wrong"}
 
@@ -22,8 +24,22 @@ def _container(audit: Audit) -> list[str]:
     return lines
 
 
-def audit_lines(audit: Audit) -> list[str]:
-    """Return the lines that `verify` prints."""
+def reasons(audit: Audit) -> list[str]:
+    """Return in words why an audit has the status that it has; its notes, where they are all there is."""
+    faults = sum(len(check.faults) for check in audit.seals)
+    wrong = {
+        "record": (audit.backward, "out of the order of time"),
+        "entry": (len(audit.misindexed), "of the index that the tape does not hold"),
+        "fault": (faults, "of seals"),
+    }
+    found = [f"{counted(number, thing)} {what}" for thing, (number, what) in wrong.items() if number]
+    if audit.playback.contradicted or not found:
+        found = [*playback_reasons(audit.playback), *found]
+    return found or audit.notes()
+
+
+def audit_lines(audit: Audit, width: int | None = None, *, every: bool = False) -> list[str]:
+    """Return the lines that `verify` prints; `width` is how many columns there are, `every` lists each option of a chain."""
     session, totals = audit.session, audit.session.totals
     first = session.first if session.first is not None else session.last
     state = "complete" if audit.cut is None else f"cut after {clock(session.last)} ({audit.cut})"
@@ -37,7 +53,7 @@ def audit_lines(audit: Audit) -> list[str]:
         counters_line(session)[2:],
         clock_line(session)[2:],
         "",
-        *(line[2:] for line in book_table(session)),
+        *book_table(session, width, every=every, indent=""),
         "",
     ]
     lines += [f"loss     {loss_line(loss)}" for loss in session.losses[:100]]

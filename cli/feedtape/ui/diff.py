@@ -40,6 +40,12 @@ def diff_lines(result: Diff) -> list[str]:
     return [*lines, f"verdict  {_VERDICTS[result.status]}"]
 
 
+def reasons(result: Diff) -> list[str]:
+    """Return in words why a comparison has the status that it has."""
+    short = [f"{name} is cut" for name, side in zip("ab", result.sides, strict=True) if side.cut]
+    return ["the tapes differ"] if result.status == 5 else [*short, "they are equal as far as both go"]
+
+
 def _side_line(name: str, side: Side) -> str:
     read = "" if side.first is None else f"   {iso(side.first)} .. {clock(side.last)}"
     cut = f"   cut ({side.cut})" if side.cut else ""

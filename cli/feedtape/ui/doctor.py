@@ -9,13 +9,16 @@ from feedtape.errors import FeedtapeError, UsageError
 from feedtape.feed.address import Address
 from feedtape.feed.doctor import OTHER, Check, examine, worst
 from feedtape.model.secrets import redact_url
-from feedtape.ui.output import printable, put, put_json
+from feedtape.ui.output import printable, put, put_json, put_lines
+from feedtape.ui.status import ended
 from feedtape.venues.contract import Venue
 
 Reach = Callable[[Venue], AbstractContextManager[str | None]]
 """Gives the address that stands in for a venue, if one does, for as long as it is looked at."""
 
 _WORDS = {"fine": "ok", "note": "note", "warning": "warning", "failed": "FAILED", "skipped": "-"}
+_HANG = 24
+"""Where the words of a check begin."""
 
 
 def show(venues: Sequence[Venue], reach: Reach, within_s: float, *, json: bool) -> int:
@@ -24,7 +27,7 @@ def show(venues: Sequence[Venue], reach: Reach, within_s: float, *, json: bool) 
     Raises:
         UsageError: when an address is none.
     """
-    statuses = {}
+    statuses, why = {}, list[tuple[int, str]]()
     for number, venue in enumerate(venues):
         if number and not json:
             put("")
@@ -41,10 +44,12 @@ def show(venues: Sequence[Venue], reach: Reach, within_s: float, *, json: bool) 
             found.append(Check("examination", "failed", str(error), error.hint or "", OTHER))
             _put(venue, found[-1], json=json)
         statuses[venue.name] = worst([check.status for check in found])
+        why += [(check.status, f"{check.name} of {venue.name}") for check in found]
     if len(venues) > 1 and not json:
         put("")
-        put(_summary(statuses))
-    return worst(list(statuses.values()))
+        put_lines([_summary(statuses)])
+    status = worst(list(statuses.values()))
+    return ended(status, [what for number, what in why if number == status])
 
 
 async def _examine(venue: Venue, url: str | None, within_s: float, found: list[Check], *, json: bool) -> None:
@@ -58,9 +63,8 @@ def _put(venue: Venue, check: Check, *, json: bool) -> None:
         fields = {"venue": venue.name, "check": check.name, "verdict": check.verdict, "status": check.status, "text": check.text}
         put_json(fields | ({"remedy": check.remedy} if check.remedy else {}) | check.facts, indent=False)
     else:
-        put(f"  {_WORDS[check.verdict]:<8} {check.name:<12} {printable(check.text)}")
-        if check.remedy:
-            put(f"  {'':<8} {'':<12} -> {printable(check.remedy)}")
+        remedy = [f"  {'':<8} {'':<12} -> {printable(check.remedy)}"] if check.remedy else []
+        put_lines([f"  {_WORDS[check.verdict]:<8} {check.name:<12} {printable(check.text)}", *remedy], _HANG)
     sys.stdout.flush()
 
 

@@ -1,16 +1,18 @@
 """What became of tapes that were made out of tapes, in words."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from feedtape.edit.cut import CutOff
-from feedtape.edit.merge import Merger
+from feedtape.edit.merge import Merger, option_chain
 from feedtape.edit.repair import Healed, Repair
 from feedtape.replay.playback import Playback
 from feedtape.replay.times import clock, iso, span
 from feedtape.session import Session
+from feedtape.ui.book_table import book_table
 from feedtape.ui.output import printable, warn
-from feedtape.ui.summary import amount, book_table, compression, count, counted, loss_lines
+from feedtape.ui.status import Played, contradictions, losses, tell_damage
+from feedtape.ui.summary import amount, compression, count, counted, loss_lines
 
 _LISTED = 20
 
@@ -79,51 +81,86 @@ def tell_wrong(source: Playback, *, whole: bool) -> None:
     Args:
         whole: whether it was read to its end, so that the end can be missed.
     """
-    tape = source.tape
-    for fault in tape.faults[:_LISTED]:
-        warn(f"{tape.name}: {fault}")
-    for hole in tape.holes[:_LISTED]:
-        warn(f"{tape.name}: {hole.why} ({hole.bytes} bytes at {hole.offset})")
-    failed = source.session.totals.digests_failed
-    if failed:
-        warn(f"{tape.name}: {counted(failed, 'digest')} on it contradict what its frames build")
-    if source.cut is not None and whole:
-        warn(f"{tape.name} is cut: {source.cut}")
-    if source.joints_failed:
-        warn(f"{tape.name}: {counted(source.joints_failed, 'segment')} do not begin with the books that the one before had")
+    found = Played()
+    found.look(source)
+    for wrong in found.wrong:
+        warn(f"{source.tape.name}: {wrong}")
+    totals = source.session.totals
+    tell_damage(source, found, source.cut if whole else None, source.session.last, totals.frames if whole else None)
 
 
-def cut_lines(result: CutOff) -> Iterator[str]:
-    """Yield the lines that `cut` prints."""
+def cut_reasons(result: CutOff) -> list[str]:
+    """Return in words why a cut ended with the status that it has."""
+    source = result.source
+    if source.contradicted:
+        return _contradicted([source])
+    cut = ["the source is cut"] if result.to_end and source.cut is not None else []
+    return [*cut, *(["the source is damaged"] if source.tape.holes else []), *losses(result.session)]
+
+
+def merge_reasons(result: Merger) -> list[str]:
+    """Return in words why a merge ended with the status that it has."""
+    wrong = _contradicted(result.sources)
+    broken = [source.tape.path.name for source in result.sources if source.cut is not None or source.tape.holes]
+    return wrong or [*(f"{name} is cut or damaged" for name in broken), *losses(result.session)]
+
+
+def repair_reasons(repair: Repair) -> list[str]:
+    """Return in words why a repair ended with the status that it has."""
+    damages = sum(len(healed.damages) for healed in repair.tapes)
+    cut = sum(healed.wreck.found.end is None for healed in repair.tapes)
+    return [*(["the tape was cut"] if cut else []), *([f"{counted(damages, 'damage')}"] if damages else [])]
+
+
+def _contradicted(sources: Iterable[Playback]) -> list[str]:
+    return [
+        f"{source.tape.path.name}: {', '.join(contradictions(source.session)) or 'the chain or a joint does not hold'}"
+        for source in sources
+        if source.contradicted
+    ]
+
+
+def cut_lines(result: CutOff, width: int | None = None, *, every: bool = False) -> Iterator[str]:
+    """Yield the lines that `cut` prints; `width` is how many columns there are, `every` lists each option of a chain."""
     session, until = result.session, min(result.until, result.session.last)
     books, frames = counted(len(session.books), "book"), counted(session.totals.frames, "frame")
     out = printable(str(result.out))
     yield f"cut {iso(result.since)} .. {clock(until)} ({span(until - result.since)}), {books}, {frames}  ->  {out}"
-    yield from _made(session, result.size, out)
+    yield from _made(session, result.size, out, width, every=every)
     yield f"  left out {counted(result.left_out, 'record')} of that time"
     yield f"  check    feedtape verify {out}"
 
 
-def merge_lines(result: Merger) -> Iterator[str]:
-    """Yield the lines that `merge` prints."""
+def merge_lines(result: Merger, width: int | None = None, *, every: bool = False) -> Iterator[str]:
+    """Yield the lines that `merge` prints; `width` and `every` are as `cut_lines` has them."""
     session, out = result.session, printable(str(result.out))
     length = span(session.last - (session.first or session.last))
     books, frames = counted(len(session.books), "book"), counted(session.totals.frames, "frame")
     yield f"merged {counted(len(result.sources), 'recording')}, {length}, {books}, {frames}  ->  {out}"
-    yield from _made(session, result.size, out)
+    yield from _made(session, result.size, out, width, every=every)
     for number, source in enumerate(result.sources):
         state = "complete" if source.cut is None else f"cut: {source.cut}"
         losses = count(source.session.totals.losses)
         yield f"  source {number} {printable(source.tape.name)}   {state}   losses of its own {losses}"
+    chain = option_chain(result.sources)
+    if chain is not None:
+        yield f"  chain    {_chain(chain)}"
     if result.shared:
         some = ", ".join(map(printable, result.shared[:5])) + (" …" if len(result.shared) > 5 else "")
         yield f"  lanes    {some}: in several recordings, each a lane"
     yield f"  check    feedtape verify {out}"
 
 
-def _made(session: Session, size: int, out: str) -> Iterator[str]:
+def _chain(chain: dict[str, Any]) -> str:
+    if "since" not in chain:
+        return "the recordings may be of different expiries: a replay shows all that were recorded"
+    number = chain["expiries"]
+    return f"options of the {number} nearest expiries, as recorded" if number else "options of all expiries, as recorded"
+
+
+def _made(session: Session, size: int, out: str, width: int | None, *, every: bool) -> Iterator[str]:
     yield ""
-    yield from book_table(session)
+    yield from book_table(session, width, every=every)
     yield ""
     yield f"  file     {amount(size)} from {compression(session, size)}, closed"
     yield from loss_lines(session.losses, f"feedtape verify {out}")

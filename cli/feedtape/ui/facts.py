@@ -1,31 +1,38 @@
 """The facts of a tape, in words."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from feedtape.errors import TapeError
 from feedtape.feed.chain import family_of
 from feedtape.replay.times import clock, iso, span
+from feedtape.ui.book_table import chains_of, worst
+from feedtape.ui.columns import Column, table
 from feedtape.ui.output import printable
 from feedtape.ui.summary import amount, count
 
 _MARKERS_SHOWN = 10
 
 
-def facts_lines(facts: dict[str, Any]) -> list[str]:
+def facts_lines(facts: dict[str, Any], width: int | None = None, *, every: bool = False) -> list[str]:
     """Return the lines that `info` prints.
+
+    Args:
+        width: columns that there are; None: as many as are needed.
+        every: list each option of a chain.
 
     Raises:
         TapeError: when what the tape says of itself is not of the shape that it must have.
     """
     try:
-        return _lines(facts)
+        return _lines(facts, width, every=every)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise TapeError(f"{facts['tape']} says of itself what cannot be read: {type(error).__name__}: {error}") from error
 
 
-def _lines(facts: dict[str, Any]) -> list[str]:
+def _lines(facts: dict[str, Any], width: int | None, *, every: bool) -> list[str]:
     lines = [f"{name:<13}{text}" for name, text in _head(facts).items() if text]
-    return [*lines, "", *_books(facts), *_flows(facts), *_markers(facts)]
+    return [*lines, "", *_books(facts, width, every=every), *_flows(facts), *_markers(facts)]
 
 
 def _head(facts: dict[str, Any]) -> dict[str, str]:
@@ -79,24 +86,75 @@ def _origin(facts: dict[str, Any]) -> dict[str, str]:
     return {name: printable(text)[:200] for name, text in lines.items()}
 
 
-def _books(facts: dict[str, Any]) -> list[str]:
+class _Row(NamedTuple):
+    """A row of the table of books; the columns in their order."""
+
+    name: str
+    frames: int | None
+    bytes: int
+    rate: str
+    updates: int
+    gaps: int
+    resyncs: int
+    levels: str
+    grade: str
+    proof: str
+
+
+def _books(facts: dict[str, Any], width: int | None, *, every: bool) -> list[str]:
     books, traffic = facts["books"], facts.get("traffic", {})
-    total = sum(one["bytes"] for one in traffic.values()) or 1
-    width = max([4, *(len(printable(name)) for name in books)])
-    columns = f"{'frames':>9} {'share':>6}  {'rate min..max':>16}  {'updates':>9} {'gaps':>5} {'resyncs':>7} {'levels':>11}"
-    lines = [f"{'book':<{width}}  {columns}  proof"]
-    for name, one in books.items():
-        sent = traffic.get(name.partition("@")[0], {})
-        frames, share = (count(sent["frames"]), f"{sent['bytes'] / total:.0%}") if sent else ("-", "-")
-        levels = f"{one['levels'][0]}/{one['levels'][1]}"
-        covers = one["checksums"]["covers"]
-        proof = one["proof"] + (f" (top {covers})" if one["proof"] == "checksum" else "")
-        proof += f" ({printable(one['reason'])})" if one["state"] != "live" else ""
-        lines.append(
-            f"{printable(name):<{width}}  {frames:>9} {share:>6}  {_rate(sent):>16}  {count(one['updates']):>9} "
-            f"{one['gaps']:>5} {one['resyncs']:>7} {levels:>11}  {proof}"
-        )
-    return lines
+    if not books:
+        return ["no book"]
+    rows = {name: _row(name, one, traffic.get(name.partition("@")[0], {})) for name, one in books.items()}
+    for name, options in ({} if every else chains_of(rows)).items():
+        each = [rows[target] for target in options]
+        chain = [_chain(name, each), *(row._replace(name=f"  {row.name}") for row in each if row.gaps)]
+        # It stands where the first of its options stood.
+        rows = _in_place(rows, options, {row.name: row for row in chain})
+    return _table(list(rows.values()), sum(one["bytes"] for one in traffic.values()) or 1, width)
+
+
+def _in_place(rows: dict[str, _Row], options: Sequence[str], others: dict[str, _Row]) -> dict[str, _Row]:
+    found: dict[str, _Row] = {}
+    for name, row in rows.items():
+        if name == options[0]:
+            found |= others
+        elif name not in options:
+            found[name] = row
+    return found
+
+
+def _row(name: str, one: dict[str, Any], sent: dict[str, Any]) -> _Row:
+    proof = one["proof"] + (f" (top {one['checksums']['covers']})" if one["proof"] == "checksum" else "")
+    proof += f" ({one['reason']})" if one["state"] != "live" else ""
+    levels = f"{one['levels'][0]}/{one['levels'][1]}"
+    counts = one["updates"], one["gaps"], one["resyncs"]
+    return _Row(name, sent.get("frames"), sent.get("bytes", 0), _rate(sent), *counts, levels, one["proof"], proof)
+
+
+def _chain(name: str, rows: Sequence[_Row]) -> _Row:
+    frames = [row.frames for row in rows if row.frames is not None]
+    updates, gaps, resyncs, size = (
+        sum(numbers) for numbers in zip(*((row.updates, row.gaps, row.resyncs, row.bytes) for row in rows), strict=True)
+    )
+    told = f"{name}, {len(rows)} books"
+    grades = [row.grade for row in rows]
+    return _Row(told, sum(frames) if frames else None, size, "-", updates, gaps, resyncs, "-", worst(grades)[0], worst(grades)[1])
+
+
+def _table(rows: Sequence[_Row], total: int, width: int | None) -> list[str]:
+    shares = ["-" if row.frames is None else f"{row.bytes / total:.0%}" for row in rows]
+    columns = [
+        Column("book", [printable(row.name) for row in rows], is_text=True),
+        Column("frames", ["-" if row.frames is None else count(row.frames) for row in rows], 5),
+        Column("share", shares, 3),
+        Column("rate min..max", [row.rate for row in rows], 2),
+        Column("updates", [count(row.updates) for row in rows], 4),
+        Column("gaps", [str(row.gaps) for row in rows]),
+        Column("resyncs", [str(row.resyncs) for row in rows], 6),
+        Column("levels", [row.levels for row in rows], 1),
+    ]
+    return table(columns, Column("proof", [printable(row.proof) for row in rows]), width).lines
 
 
 def _rate(sent: dict[str, Any]) -> str:

@@ -1,19 +1,35 @@
 """A replay without picture or pauses: it never looks at the clock but to say how long it took."""
 
+import sys
 import time
+from collections.abc import Iterator
+from typing import Any
 
 from feedtape.replay.playback import Playback
 from feedtape.replay.select import match_target
-from feedtape.ui.output import put, put_json
+from feedtape.session import Session
+from feedtape.ui.book_table import book_table, chains_of
+from feedtape.ui.output import printable, put_json, put_lines, width_of
 from feedtape.ui.progress import pause, progress
 from feedtape.ui.status import told_status
-from feedtape.ui.summary import book_table, count
+from feedtape.ui.summary import count, counted
 
 
 def run_headless(
-    playback: Playback, since: int | None, until: int | None, only: list[str], *, json: bool, follow: bool = False
+    playback: Playback,
+    since: int | None,
+    until: int | None,
+    only: list[str],
+    *,
+    json: bool,
+    follow: bool = False,
+    every: bool = False,
 ) -> int:
-    """Play to the end or to `until`, print what came out, and return the exit status."""
+    """Play to the end or to `until`, print what came out, and return the exit status.
+
+    Args:
+        every: list each option of a chain.
+    """
     started = time.perf_counter()
     size = playback.tape.size
     with progress("replaying", size, quiet=json, frames=lambda: playback.session.totals.frames) as tell:
@@ -27,30 +43,40 @@ def run_headless(
         for target, keeper in session.books.items()
         if target in wanted
     }
-    totals = session.totals
-    trades = sum(flow.trades for flow in session.flows.values())
-    quotes = sum(flow.quotes for flow in session.flows.values())
     if json:
-        put_json(
-            {
-                "frames": totals.frames,
-                "seconds": round(seconds, 6),
-                "books": books,
-                "trades": trades,
-                "quotes": quotes,
-                "digests": {
-                    "matched": totals.digests_matched,
-                    "failed": totals.digests_failed,
-                    "unchecked": totals.digests_unchecked,
-                },
-            }
-        )
+        put_json(_facts(session, seconds, books))
     else:
-        rate = count(round(totals.frames / seconds)) if seconds else "-"
-        put(f"played {count(totals.frames)} frames in {seconds:.2f} s ({rate}/s), {count(trades)} trades, {count(quotes)} quotes")
-        for line in book_table(session):
-            put(line)
-        for target, one in books.items():
-            put(f"  digest   {target} {one['digest'] or '-'}")
-        put(f"  digests  {totals.digests_matched} matched   {totals.digests_failed} failed")
+        put_lines(_lines(session, seconds, books, every=every or bool(only)))
     return told_status(playback, whole=until is None)
+
+
+def _facts(session: Session, seconds: float, books: dict[str, Any]) -> dict[str, Any]:
+    totals = session.totals
+    return {
+        "frames": totals.frames,
+        "seconds": round(seconds, 6),
+        "books": books,
+        "trades": sum(flow.trades for flow in session.flows.values()),
+        "quotes": sum(flow.quotes for flow in session.flows.values()),
+        "digests": {
+            "matched": totals.digests_matched,
+            "failed": totals.digests_failed,
+            "unchecked": totals.digests_unchecked,
+        },
+    }
+
+
+def _lines(session: Session, seconds: float, books: dict[str, Any], *, every: bool) -> Iterator[str]:
+    totals = session.totals
+    trades, quotes = (sum(getattr(flow, name) for flow in session.flows.values()) for name in ("trades", "quotes"))
+    rate = count(round(totals.frames / seconds)) if seconds else "-"
+    yield f"played {count(totals.frames)} frames in {seconds:.2f} s ({rate}/s), {count(trades)} trades, {count(quotes)} quotes"
+    yield from book_table(session, width_of(sys.stdout), every=every)
+    chains = {} if every else chains_of(books)
+    options = {target for of in chains.values() for target in of}
+    for target, one in books.items():
+        if target not in options:
+            yield f"  digest   {printable(target)} {one['digest'] or '-'}"
+    for name, of in chains.items():
+        yield f"  digest   {printable(name)}: {counted(len(of), 'book')}, one each; -v lists them"
+    yield f"  digests  {totals.digests_matched} matched   {totals.digests_failed} failed"

@@ -1,7 +1,7 @@
 """What a screen remembers of each book beyond its present state: trades, a column of the book a second, what it counted when.
 
 A function of the records alone, so that a replay draws what the live screen drew. It is told the position of each record and can
-fall back to an earlier one, when a replay steps back.
+fall back to an earlier one, when a replay steps back; what later records have pushed out does not come back by that, and is told.
 """
 
 from array import array
@@ -24,7 +24,7 @@ from feedtape.model.events import (
     Resync,
     Trade,
 )
-from feedtape.model.records import Record
+from feedtape.model.records import CLOSE, STALL, Record
 from feedtape.session import Session
 
 COLUMN_NS: Final = 1_000_000_000
@@ -37,12 +37,16 @@ _LEVELS_IN_ALL: Final = 1_600
 _TRADES_KEPT: Final = 1_000
 _TRADES_IN_COLUMN: Final = 200
 _FRAMES_KEPT: Final = 4
-"""Newest frames of a target: after steps back there is still one."""
+"""Newest frames of a target: after some steps back there is still one; a replay that stands tells its own."""
+_SHOWN: Final = {"trades": 100, "columns": 300, "ages": 64}
+"""How much of each a screen shows: to go back far is no reason to show less."""
 _LATENCIES_KEPT: Final = 256
 _NOTES_KEPT: Final = 200
 TRAILS_KEPT: Final = 1_000
 """Books of which this is remembered; of more, only their present state is shown."""
 _OF_BOOKS: Final = frozenset((BookDelta, BookSnapshot))
+_SILENCING: Final = frozenset((STALL, CLOSE))
+"""Records by which a book may turn out to be silent: a stall of the connection that carries it, or the end of the others."""
 _TELLING: Final = frozenset((BookDelta, BookSnapshot, Quote, Trade, Derivative, OptionSummary, Liquidation))
 
 
@@ -60,6 +64,13 @@ class Dot(NamedTuple):
     size: float
     side: str | None
     position: int = 0
+
+
+class Silence(NamedTuple):
+    """That a book was found to be silent, and since when; and the position of the record by which it was."""
+
+    position: int
+    since: int
 
 
 class Age(NamedTuple):
@@ -94,6 +105,7 @@ class Column:
         bids, asks: price and size in turn, the best first; empty while the book is not live.
         state: the book's state.
         updates: how many updates the book had taken by then.
+        silences: what was found in that second of the book's silence, which may have begun in an earlier one; see `silent_since`.
     """
 
     position: int
@@ -103,6 +115,7 @@ class Column:
     bids: "array[float]"
     asks: "array[float]"
     dots: list[Dot] = field(default_factory=list)
+    silences: tuple[Silence, ...] = ()
 
     @property
     def bid(self) -> float | None:
@@ -125,6 +138,8 @@ class Trail:
     """Of the newest book events."""
     heard: deque[Heard] = field(default_factory=lambda: deque(maxlen=_FRAMES_KEPT))
     """The newest frames that said something of it."""
+    pushed_out: set[str] = field(default_factory=set)
+    """Of which of them there was more than is kept."""
 
     @property
     def told(self) -> int:
@@ -160,6 +175,8 @@ class History:
         self.first = time if self.first is None else self.first
         if time >= self._due:
             self._turn(session, position, time)
+        if record.kind in _SILENCING:
+            self._hush(session, position)
         for event in events:
             if type(event) in _TELLING:
                 self._tell(position, event, record, events)
@@ -197,18 +214,37 @@ class History:
             if trail is not None:
                 trail.columns.append(column(keeper, position, begun, levels))
 
-    def cut(self, position: int) -> None:
-        """Fall back to a position: forget what later records told."""
+    def _hush(self, session: Session, position: int) -> None:
+        """Note which books are silent, in the column of this second."""
+        for target, keeper in session.books.items():
+            trail = self.trails.get(target)
+            if keeper.stale_since is not None and trail is not None and trail.columns:
+                newest = trail.columns[-1]
+                newest.silences = (*newest.silences, Silence(position, keeper.stale_since))
+
+    def cut(self, position: int) -> bool:
+        """Fall back to a position: forget what later records told.
+
+        Returns:
+            Whether as much is left as is shown; if not, it takes the records before the position to have it again.
+        """
+        is_whole = True
         for trail in self.trails.values():
-            _shorten(trail.columns, position)
-            _shorten(trail.trades, position)
+            for name, shown in _SHOWN.items():
+                kept = getattr(trail, name)
+                if len(kept) == kept.maxlen:
+                    trail.pushed_out.add(name)
+                _shorten(kept, position)
+                is_whole &= name not in trail.pushed_out or len(kept) >= shown
             _shorten(trail.heard, position)
-            _shorten(trail.ages, position)
             if trail.columns:
-                _shorten(trail.columns[-1].dots, position)
+                newest = trail.columns[-1]
+                _shorten(newest.dots, position)
+                newest.silences = tuple(one for one in newest.silences if one.position <= position)
         _shorten(self.notes, position)
         _shorten(self.seconds, position)
         self._due = self.seconds[-1].time // COLUMN_NS * COLUMN_NS + COLUMN_NS if self.seconds else 0
+        return is_whole
 
     def begin(self) -> None:
         """Forget everything."""
@@ -225,6 +261,21 @@ def _shorten(kept: "deque[_P] | list[_P]", position: int) -> None:
         kept.pop()
 
 
+def silent_since(columns: Sequence[Column]) -> list[int | None]:
+    """Return for each column since when the book is known to be silent; it is silent in a second that begins then or later.
+
+    That a book has fallen silent is found out some time after it has: a silence that one second tells reaches back over
+    those before it.
+    """
+    found: list[int | None] = []
+    since: int | None = None
+    for one in reversed(columns):
+        for silence in one.silences:
+            since = silence.since if since is None else min(since, silence.since)
+        found.append(since)
+    return found[::-1]
+
+
 def column(keeper: BookKeeper, position: int, time: int, levels: int = _LEVELS_KEPT) -> Column:
     """Return a book as a column."""
     return Column(
@@ -234,6 +285,7 @@ def column(keeper: BookKeeper, position: int, time: int, levels: int = _LEVELS_K
         keeper.counters.updates,
         array("d", _flat(keeper.book.bids, levels)),
         array("d", _flat(keeper.book.asks, levels)),
+        silences=() if keeper.stale_since is None else (Silence(position, keeper.stale_since),),
     )
 
 

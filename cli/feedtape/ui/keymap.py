@@ -4,7 +4,7 @@ A key is written as the terminal library calls it: a character (`z`, `?`), or a 
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -102,6 +102,10 @@ KEYS: Final = (
     Key("view.size", ("$",), "size", "set the size whose cost is shown", _BOOKS),
     Key("view.flash", ("h",), "flash", "highlight changed levels, or not", _BOOKS),
     Key("view.raw", ("f",), "raw frame", "the newest frame as the venue sent it, and the levels that it changed", _BOOKS),
+    Key("view.panel-up", ("shift+up", "K"), "panel up", "scroll the open panel (raw frame, statistics) up a line", _ALL),
+    Key("view.panel-down", ("shift+down", "J"), "panel down", "scroll the open panel down a line", _ALL),
+    Key("view.panel-page-up", ("ctrl+u",), "panel page up", "scroll the open panel up a page", _ALL),
+    Key("view.panel-page-down", ("ctrl+d",), "panel page down", "scroll the open panel down a page", _ALL),
     Key("view.statistics", ("s",), "statistics", "rates, latency, losses, connections", _ALL),
     Key("view.clear", ("c",), "clear", "count from here on", _BOOKS),
     Key("record.marker", ("m",), "marker", "drop a marker into the tape", (RECORD,)),
@@ -109,7 +113,7 @@ KEYS: Final = (
     Key("record.unfold", ("w",), "books", "the books, and back to the status", (RECORD,)),
     Key("view.picture", ("p",), "picture", "save the screen as an SVG picture", _ALL),
     Key("view.theme", ("t",), "theme", "next theme", _ALL),
-    Key("app.help", ("?", "f1"), "help", "all keys of this screen", _ALL),
+    Key("app.help", ("?", "f1"), "help", "all keys of this screen, and what its marks mean", _ALL),
     Key("app.close", ("escape",), "close", "close what lies on top", _ALL),
     Key(
         "app.quit",
@@ -193,6 +197,10 @@ _SHOWN = {
     "up": "↑",
     "down": "↓",
     "shift+tab": "shift-tab",
+    "shift+up": "shift-↑",
+    "shift+down": "shift-↓",
+    "ctrl+u": "ctrl-u",
+    "ctrl+d": "ctrl-d",
     "ctrl+c": "ctrl-c",
     "ctrl+q": "ctrl-q",
 }
@@ -201,6 +209,12 @@ _SHOWN = {
 def shown(key: str) -> str:
     """Return a key as a person reads it: `ctrl-c`, `PgUp`."""
     return _SHOWN.get(key, key)
+
+
+def first_keys(table: Sequence[Key], *ids: str) -> str:
+    """Return the first key of each id, as a person reads it; nothing of one that has none."""
+    by_id = {key.id: key.keys for key in table}
+    return " ".join(shown(by_id[one][0]) for one in ids if by_id[one])
 
 
 def help_lines(table: tuple[Key, ...], screen: str) -> list[tuple[str, str]]:
@@ -213,7 +227,10 @@ def _names(key: Key) -> list[str]:
 
 
 def keys_markdown() -> str:
-    """Return the table as the documentation has it: what each key does on which screens, and its id in `[keys]`."""
+    """Return the table as the documentation has it: what each key does on which screens, its id in `[keys]`, and all marks."""
+    # It reads this table.
+    from feedtape.ui.legend import marks_markdown
+
     lines = [
         "# Keys",
         "",
@@ -227,4 +244,4 @@ def keys_markdown() -> str:
         where = " | ".join("x" if screen in key.screens else "" for screen in _ALL)
         names = " ".join(f"`{name}`" for name in _names(key))
         lines.append(f"| {names} | {key.help} | `{key.id}` | {where} |")
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, "", marks_markdown()])

@@ -2,10 +2,14 @@
 
 import contextlib
 import errno
+import os
 import re
 import sys
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, Final, TextIO
+
+_HANG: Final = 2
+"""Where a message goes on that is longer than a line."""
 
 
 def printable(text: str) -> str:
@@ -43,17 +47,72 @@ def heard() -> Iterator[None]:
 
 def say_error(message: str, hint: str | None = None) -> None:
     """Say what went wrong, in one line, and what to type next, in another."""
-    say(f"feedtape: error: {printable(message)}" + (f"\nhint: {printable(hint)}" if hint else ""))
+    _tell(f"feedtape: error: {printable(message)}", hint)
 
 
-def warn(message: str) -> None:
-    """Say what the person should know although it went on."""
-    say(f"feedtape: warning: {printable(message)}")
+def warn(message: str, hint: str | None = None) -> None:
+    """Say what the person should know although it went on, and what to type about it."""
+    _tell(f"feedtape: warning: {printable(message)}", hint)
+
+
+def _tell(text: str, hint: str | None) -> None:
+    from feedtape.ui.columns import fold
+
+    for line in fold(text, _terminal_width(), _HANG):
+        say(line)
+    if hint:
+        # What can be typed stays in one piece.
+        say(f"hint: {printable(hint)}")
+
+
+def aside(text: str) -> None:
+    """Say something of little weight: dim, on a terminal that may be coloured."""
+    from feedtape.ui.columns import fold
+
+    is_dim = sys.stderr.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") not in ("dumb", "", None)
+    before, after = ("\x1b[2m", "\x1b[0m") if is_dim else ("", "")
+    with heard():
+        sys.stdout.flush()
+        for line in fold(_lines(text), _terminal_width(), _HANG):
+            sys.stderr.write(f"{before}{line}{after}\n")
+        sys.stderr.flush()
 
 
 def put(text: str) -> None:
     """Print a line of the result."""
     sys.stdout.write(_lines(text) + "\n")
+
+
+def width_of(stream: TextIO) -> int | None:
+    """Return how many columns lines may have: `COLUMNS`, else the terminal's; None in a pipe or a file, where all fit."""
+    told = os.environ.get("COLUMNS", "")
+    if told.isdecimal() and int(told):
+        return int(told)
+    try:
+        return (os.get_terminal_size(stream.fileno()).columns or None) if stream.isatty() else None
+    except (OSError, ValueError):
+        return None
+
+
+def _terminal_width() -> int | None:
+    """Return how wide a message may be: elsewhere than on a terminal it is one line."""
+    return width_of(sys.stderr) if sys.stderr.isatty() else None
+
+
+def say_lines(lines: Iterable[str], hang: int | None = None) -> None:
+    """Say several lines to the person, folded between words where they are too long; `hang` is where they go on."""
+    from feedtape.ui.columns import folded
+
+    for line in folded(lines, width_of(sys.stderr), hang):
+        say(line)
+
+
+def put_lines(lines: Iterable[str], hang: int | None = None) -> None:
+    """Print several lines of the result; see `say_lines`."""
+    from feedtape.ui.columns import folded
+
+    for line in folded(lines, width_of(sys.stdout), hang):
+        put(line)
 
 
 _STEERING = re.compile(

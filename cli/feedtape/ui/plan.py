@@ -10,7 +10,7 @@ from feedtape.feed.forecast import Forecast, check_open, forecast
 from feedtape.feed.listing import looked_up
 from feedtape.feed.symbols import resolved
 from feedtape.model.targets import Target
-from feedtape.ui.output import printable, put, put_json, say
+from feedtape.ui.output import printable, put, put_json, put_lines, say
 from feedtape.venues import registry
 
 _STREAMS_SHOWN = 3
@@ -39,8 +39,7 @@ def show(
     for number, one in enumerate(made):
         if number:
             put("")
-        for line in _lines(one):
-            put(line)
+        put_lines(_lines(one))
 
 
 async def _plans(

@@ -18,11 +18,13 @@ from feedtape.recorder import Recorder, Rotation
 from feedtape.replay.times import span
 from feedtape.session import Session
 from feedtape.tape.writer import TapeWriter
+from feedtape.ui.book_table import book_table
 from feedtape.ui.keys import keys
 from feedtape.ui.lanes import lane_lines
 from feedtape.ui.live import INTERRUPTED, Run, status_of
-from feedtape.ui.output import heard, printable, put, put_json, say
-from feedtape.ui.summary import amount, book_table, clock_line, compression, count, counted, counters_line, lag, loss_lines
+from feedtape.ui.output import heard, printable, put, put_json, say, say_lines, width_of
+from feedtape.ui.status import ended, session_reasons
+from feedtape.ui.summary import amount, clock_line, compression, count, counted, counters_line, lag, loss_lines
 from feedtape.ui.wanted import Wanted
 from feedtape.ui.watching import ScreenOptions, connections_of
 from feedtape.venues import registry
@@ -235,12 +237,20 @@ def _disk_left(path: Path) -> int | None:
 
 
 def record(
-    wanted: Wanted, tapes: Tapes, *, quiet: bool, json: bool, screen: ScreenOptions | None = None, unfolded: bool = False
+    wanted: Wanted,
+    tapes: Tapes,
+    *,
+    quiet: bool,
+    json: bool,
+    screen: ScreenOptions | None = None,
+    unfolded: bool = False,
+    every: bool = False,
 ) -> int:
     """Record until stopped, print the summary, and return the exit status.
 
     Args:
         screen: draw the status panel, or the books at first when `unfolded`; None: lines.
+        every: list each option of a chain in the summary.
     """
     is_silent = quiet or json
     recording = Recording(wanted, tapes, quiet=is_silent)
@@ -261,9 +271,11 @@ def record(
     if json:
         put_json(_facts(recorder, reason, recording.finished.count))
     elif not quiet:
-        for line in recorded_lines(recorder, recording.clock.now() - recording.started, reason, recording.finished.count):
-            say(line)
-    return INTERRUPTED if reason in ("SIGINT", "q") and not session.totals.frames else status_of(session)
+        elapsed, width = recording.clock.now() - recording.started, width_of(sys.stderr)
+        say_lines(recorded_lines(recorder, elapsed, reason, recording.finished.count, width, every=every))
+    if reason in ("SIGINT", "q") and not session.totals.frames:
+        return INTERRUPTED
+    return ended(status_of(session), session_reasons(session), quiet=quiet)
 
 
 async def _record(recording: Recording, *, quiet: bool) -> None:
@@ -327,8 +339,15 @@ def _facts(recorder: Recorder, reason: str, tapes: int) -> dict[str, Any]:
     }
 
 
-def recorded_lines(recorder: Recorder, elapsed_ns: int, reason: str, tapes: int) -> list[str]:
-    """Return the summary of a recording; `tapes` is how many files it is."""
+def recorded_lines(
+    recorder: Recorder, elapsed_ns: int, reason: str, tapes: int, width: int | None = None, *, every: bool = False
+) -> list[str]:
+    """Return the summary of a recording.
+
+    Args:
+        tapes: how many files it is.
+        width: columns that there are; `every` lists each option of a chain.
+    """
     session, writer, size = recorder.session, recorder.writer, recorder.size
     totals = session.totals
     path = printable(str(writer.path))
@@ -337,7 +356,7 @@ def recorded_lines(recorder: Recorder, elapsed_ns: int, reason: str, tapes: int)
     return [
         f"recorded {span(elapsed_ns)}, {counted(len(session.books), 'book')}, {counted(totals.frames, 'frame')}  ->  {path}",
         "",
-        *book_table(session),
+        *book_table(session, width, every=every),
         "",
         f"  {files}{amount(size)} from {compression(session, size)}, {blocks}closed cleanly ({printable(reason)})",
         f"  chain    {writer.head}",

@@ -10,8 +10,9 @@ from feedtape.model.records import Record
 from feedtape.replay.pacing import Pace
 from feedtape.replay.playback import Playback
 from feedtape.ui.lines import EVERY_S, ChainLines, Lines
-from feedtape.ui.play_stage import Playing, PlayStage, nearest_of
-from feedtape.ui.status import told_status
+from feedtape.ui.play_stage import PlayStage, nearest_of
+from feedtape.ui.playing import Playing
+from feedtape.ui.status import Played, told_end, told_status
 from feedtape.ui.watching import ScreenOptions
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def replay_lines(playback: Playback, playing: Playing, options: ScreenOptions, *
                 lines.show(playback.session, now)
                 due = time.monotonic() + EVERY_S
     except KeyboardInterrupt:
-        return 0
+        return told_replay(playback, playing)
     if now:
         lines.show(playback.session, now)
     return told_status(playback, whole=playing.until is None)
@@ -65,7 +66,24 @@ def replay_screen(playback: Playback, playing: Playing, options: ScreenOptions) 
     stage = PlayStage(playback, playing)
     # What it said was about moves on the screen, which is gone.
     show(stage, *_screen(playback, playing, options), options, replay_desk)
-    return told_status(playback, whole=False)
+    return told_replay(playback, playing, stage)
+
+
+def told_replay(playback: Playback, playing: Playing, stage: PlayStage | None = None) -> int:
+    """Say how a tape is that may not have been played to its end, by what was played and looked through; return the status."""
+    played = Played() if stage is None else stage.played
+    played.look(playback)
+    cut, frames = None, None
+    if playing.until is None:
+        is_followed = playing.follow and playback.tape.segments[-1].source.is_being_written()
+        cut = None if is_followed else playback.tape.ending()
+        if stage is not None and stage.looked_through is not None and stage.timeline is not None:
+            played.see(stage.looked_through.holes, stage.looked_through.faults)
+            frames = int(sum(stage.timeline.counts)) if stage.timeline.is_whole else None
+        if stage is not None and frames is None and stage.head.is_at_end:
+            frames = stage.reel.frame
+    last = playback.bounds()[1] if stage is None else stage.head.last
+    return told_end(playback, played, cut, last, frames)
 
 
 def _screen(playback: Playback, playing: Playing, options: ScreenOptions) -> tuple[Any, Any]:
@@ -113,4 +131,4 @@ def replay_picture(
     if app.failure is not None:
         raise app.failure
     path.write_text(drawn[0], encoding="utf-8")
-    return told_status(playback, whole=False)
+    return told_replay(playback, playing, stage)

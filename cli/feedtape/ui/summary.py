@@ -1,6 +1,5 @@
 """Summaries: what was recorded and what was lost, every kind of loss named, zeros included."""
 
-from feedtape.book.keeper import BookKeeper
 from feedtape.replay.times import clock, span
 from feedtape.session import Loss, Offset, Session, latency_ns
 from feedtape.ui.output import printable
@@ -32,42 +31,6 @@ def compression(session: Session, size: int) -> str:
     """Return how much a tape of that size holds: `112.8 MB (3.6x)`."""
     raw = session.totals.bytes
     return amount(raw) + (f" ({raw / size:.1f}x)" if size else "")
-
-
-_COLUMNS = (("frames", 9), ("/s", 7), ("gaps", 4), ("missed", 6), ("resyncs", 7), ("dropped here", 12), ("crossed", 7))
-
-
-def book_table(session: Session) -> list[str]:
-    """Return a line for each book, under a head: frames, rate, every kind of loss, and how it is proven.
-
-    Frames are those of its symbol, and of all pages; `missed` are updates that the venue or the network lost, `dropped here`
-    frames that we did, of the connections that carry the book.
-    """
-    if not session.books:
-        return ["  no book"]
-    seconds = (session.last - (session.first or session.last)) / 1e9
-    width = max(len("book"), *(len(printable(target)) for target in session.books))
-    head = " ".join(f"{name:>{size}}" for name, size in _COLUMNS)
-    return [f"  {'book':<{width}}  {head}  proof", *(_book_line(session, target, width, seconds) for target in session.books)]
-
-
-def _book_line(session: Session, target: str, width: int, seconds: float) -> str:
-    keeper, frames = session.books[target], session.frames_of(target.partition("@")[0])
-    counters = keeper.counters
-    cells = (
-        "-" if frames is None else count(frames),
-        "-" if frames is None or not seconds else f"{frames / seconds:.1f}",
-        *map(count, (counters.gaps, counters.missed, counters.resyncs, counters.dropped, counters.crossed)),
-    )
-    told = " ".join(f"{cell:>{size}}" for cell, (_, size) in zip(cells, _COLUMNS, strict=True))
-    return f"  {printable(target):<{width}}  {told}  {printable(_grade(keeper))}"
-
-
-def _grade(keeper: BookKeeper) -> str:
-    proof, reason = keeper.proof()
-    grade = proof if keeper.is_live else f"{proof} ({reason})"
-    matched, failed = keeper.counters.checksums_matched, keeper.counters.checksums_failed
-    return grade + (f", checksums {matched} matched, {failed} failed" if matched or failed else "")
 
 
 def loss_lines(losses: list[Loss], more: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import sys
 from datetime import UTC, datetime
 
 from feedtape.errors import UsageError
@@ -11,10 +12,12 @@ from feedtape.feed.listing import looked_up
 from feedtape.feed.symbols import fitting, is_pattern
 from feedtape.model.instruments import Instrument
 from feedtape.model.spelling import unified
-from feedtape.ui.output import printable, put, put_json, say
+from feedtape.ui.columns import Column, table
+from feedtape.ui.output import printable, put, put_json, say, width_of
 from feedtape.venues.contract import Venue
 
-_COLUMNS = ("symbol", "unified", "type", "tick", "lot", "multiplier", "expiry", "strike", "status")
+_COLUMNS = {"symbol": 0, "unified": 7, "type": 8, "tick": 6, "lot": 5, "multiplier": 1, "expiry": 3, "strike": 4, "status": 2}
+"""Each with when it goes where there is little room, the lowest first; the symbol stays."""
 
 
 def show(venue: Venue, pattern: str, url: str | None, *, every: bool, json: bool) -> None:
@@ -37,10 +40,10 @@ def show(venue: Venue, pattern: str, url: str | None, *, every: bool, json: bool
         for one in found:
             put_json({"venue": venue.name, "unified": unified(one)} | one.as_json(), indent=False)
         return
-    rows = [_COLUMNS, *map(_row, found)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS))]
-    for row in rows:
-        put("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    cells = zip(*map(_row, found), strict=True)
+    columns = [Column(name, of, goes, is_text=True) for (name, goes), of in zip(_COLUMNS.items(), cells, strict=True)]
+    for line in table(columns, None, width_of(sys.stdout)).lines:
+        put(line)
 
 
 def _row(one: Instrument) -> tuple[str, ...]:

@@ -1,10 +1,12 @@
 """The venues by their declarations: a list, one in full, and the page of the documentation."""
 
+import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from feedtape.book.rules import RECONNECT, RESUBSCRIBE, Integrity
-from feedtape.ui.output import put, put_json
+from feedtape.ui.columns import Column, table
+from feedtape.ui.output import put, put_json, put_lines, width_of
 from feedtape.venues import registry
 from feedtape.venues.contract import Rate, Venue
 
@@ -42,13 +44,20 @@ def show(name: str | None, *, json: bool, markdown: bool) -> None:
     elif markdown:
         put(page(venues).rstrip("\n"))
     elif name is not None:
-        for line in _in_full(venues[0]):
-            put(line)
+        put_lines(_in_full(venues[0]))
     else:
-        rows = [(one.name, one.title, _proof(one), ", ".join(one.channels), _state(one)) for one in venues]
-        widths = [max(len(row[column]) for row in rows) for column in range(4)]
-        for row in rows:
-            put("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=False)).rstrip() + row[4])
+        for line in _list(venues):
+            put(line)
+
+
+def _list(venues: Sequence[Venue]) -> list[str]:
+    columns = [
+        Column("venue", [one.name for one in venues], is_text=True),
+        Column("market", [one.title for one in venues], 1, is_text=True),
+        Column("proof", [_proof(one) for one in venues], is_text=True),
+    ]
+    channels = Column("channels", [", ".join(one.channels) + _state(one) for one in venues])
+    return table(columns, channels, width_of(sys.stdout)).lines[1:]
 
 
 def page(venues: Sequence[Venue]) -> str:

@@ -14,6 +14,21 @@ if TYPE_CHECKING:
     from feedtape.ui.picture import BookPicture, Picture
 
 LAYOUTS = ("ladder", "compact", "table")
+PANELS = ("raw", "statistics")
+"""Those that can be scrolled."""
+
+
+@dataclass
+class Scroll:
+    """How far a panel is scrolled.
+
+    Attributes:
+        at: the line that comes first; whoever draws the panel brings it back to what there is.
+        keys: which keys scroll, in words.
+    """
+
+    at: int = 0
+    keys: str = ""
 
 
 @dataclass
@@ -30,6 +45,7 @@ class View:
         size: what a market order would cost is shown for this size.
         flash: whether changed levels are highlighted.
         opened: panels that are open beside the book: `raw`, `statistics`, `map`.
+        front: of those that can be scrolled, the one that keys scroll; `scrolls`: where each is.
         frozen: the picture at which the screen was frozen; `before`: the one before the present, for what changed.
         order: targets, in lower case, in the order in which a person named them; others come behind.
         counted: counters at the moment from which a person wants them to count.
@@ -50,6 +66,8 @@ class View:
     size: Decimal | None = None
     flash: bool = True
     opened: set[str] = field(default_factory=set)
+    front: str | None = None
+    scrolls: dict[str, Scroll] = field(default_factory=lambda: {name: Scroll() for name in PANELS})
     frozen: Picture | None = None
     before: Picture | None = None
     counted: Picture | None = None
@@ -60,6 +78,24 @@ class View:
     def footer(self) -> str:
         """Which keys the last line names."""
         return f"{self.screen} chain" if self.is_chain and self.screen != "chain" else self.screen
+
+    def toggle(self, name: str) -> None:
+        """Open a panel, or close it; one that is opened begins at its top."""
+        self.opened ^= {name}
+        if name in self.scrolls:
+            self.scrolls[name].at = 0
+        front = [name, self.front, *PANELS] if name in self.opened else [self.front, *PANELS]
+        self.front = next((one for one in front if one in self.scrolls and one in self.opened), None)
+
+    def close(self) -> None:
+        """Close all panels."""
+        for name in [*self.opened]:
+            self.toggle(name)
+
+    def scroll(self, name: str, by: int) -> None:
+        """Scroll a panel by lines."""
+        scroll = self.scrolls[name]
+        scroll.at = max(0, scroll.at + by)
 
     def shown(self, picture: Picture) -> list[BookPicture]:
         """Return the books that may be shown, in their order."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from feedtape.errors import UsageError
-from feedtape.ui.output import printable, say
+from feedtape.ui.output import printable, say, say_lines
 from feedtape.ui.view import LAYOUTS, View
 from feedtape.ui.wanted import Wanted
 
@@ -109,14 +109,14 @@ def watch(wanted: Wanted, options: ScreenOptions, *, plain: bool, json: bool) ->
     else:
         live = _show(wanted, options)
     from feedtape.ui.live import status_of
+    from feedtape.ui.status import ended, session_reasons
     from feedtape.ui.summary import loss_lines
 
     session = live.run.session
     if live.run.reason in ("SIGINT", "q") and not session.totals.frames:
         return INTERRUPTED
-    for line in loss_lines(session.losses, "feedtape record keeps them, and feedtape verify"):
-        say(line.strip())
-    return status_of(session)
+    say_lines(line.strip() for line in loss_lines(session.losses, "feedtape record keeps them, and feedtape verify"))
+    return ended(status_of(session), session_reasons(session))
 
 
 async def _print(live: Watching, options: ScreenOptions, *, json: bool) -> None:

@@ -1,5 +1,6 @@
-"""The view across venues: what is compared with what, and what must never be."""
+"""The view across venues: what it looks like, what goes where it is narrow, and that what does not count does not look as if."""
 
+import re
 from dataclasses import replace
 from decimal import Decimal
 
@@ -7,56 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from feedtape.book.keeper import Counters
-from feedtape.model.instruments import Instrument
-from feedtape.ui.draw.across import Group, across, groups
+from feedtape.ui.draw.across import across
 from feedtape.ui.draw.rows import text_of, width
-from feedtape.ui.picture import BookPicture, Picture
-
-Level = tuple[str, str]
-DAY = 86_400 * 10**9
-
-
-def spot(quote: str = "USDT", tick: str | None = None, base: str = "BTC") -> Instrument:
-    return Instrument(symbol="X", kind="spot", base=base, quote=quote, tick=tick)
-
-
-def perpetual(quote: str, settle: str, multiplier: str | None = None) -> Instrument:
-    return Instrument(symbol="X", kind="perpetual", base="BTC", quote=quote, settle=settle, multiplier=multiplier, tick="0.5")
-
-
-def book(target: str, bid: Level | None, ask: Level | None, instrument: Instrument | None = None) -> BookPicture:
-    return BookPicture(
-        target=target,
-        word="live",
-        grade="good",
-        is_live=True,
-        proof="sequence",
-        reason="",
-        bids=[bid] if bid else [],
-        asks=[ask] if ask else [],
-        levels=(1, 1),
-        sequence=1,
-        counters=Counters(),
-        last_recv=0,
-        per_s=None,
-        age_ns=None,
-        instrument=instrument,
-        quote=None,
-        derivative=None,
-        option=None,
-        trade=None,
-        trade_count=0,
-    )
-
-
-def picture(*books: BookPicture) -> Picture:
-    return Picture(0, {one.target: one for one in books}, 0, 0, None, 0, 0, 0, 0, 0, 0, 0, [], None)
-
-
-def best(group: Group) -> tuple[str | None, str | None]:
-    bid, ask = (None if one is None else one.book.target for one in (group.best_bid, group.best_ask))
-    return bid, ask
+from feedtape.ui.picture import BookPicture
+from ui.across_stage import FAR, NEAR, book, deep, perpetual, picture, spot
 
 
 def broken(one: BookPicture) -> BookPicture:
@@ -128,57 +83,8 @@ def test_states_and_sides_have_their_parts() -> None:
     assert rows[5][0] == ("CROSSED", "warn")
 
 
-def test_groups_stand_by_base_then_kind_then_quote() -> None:
-    found = groups(
-        picture(
-            book("a:1", None, None, spot("USDT")),
-            book("a:2", None, None, perpetual("USDT", "USDT")),
-            book("a:3", None, None),
-            book("a:4", None, None, spot("USD")),
-            book("a:5", None, None, Instrument(symbol="X", kind="future", base="XBT", quote="USD", settle="XBT", expiry=DAY)),
-            book("a:6", None, None, Instrument(symbol="Y", kind="future", base="BTC", quote="USD", settle="USD", expiry=DAY + 8)),
-            book("a:7", None, None, spot("USD", base="AAVE")),
-        )
-    )
-    assert [(one.name, [offer.book.target for offer in one.offers]) for one in found] == [
-        ("AAVE/USD", ["a:7"]),
-        ("BTC/USD", ["a:4"]),
-        ("BTC/USDT", ["a:1"]),
-        ("BTC/USDT perpetual", ["a:2"]),
-        ("BTC/USD 1970-01-02", ["a:5", "a:6"]),
-        ("a:3", ["a:3"]),
-    ]
-
-
-def test_options_are_the_same_only_where_they_are_settled_alike() -> None:
-    coin = Instrument(
-        symbol="X", kind="option", base="BTC", quote="USD", settle="BTC", expiry=DAY, strike="100000.0", option="call"
-    )
-    dollars = Instrument(
-        symbol="X", kind="option", base="BTC", quote="USD", settle="USDC", expiry=DAY, strike="100000", option="call"
-    )
-    found = groups(picture(book("a:1", None, None, coin), book("b:1", None, None, dollars), book("c:1", None, None, coin)))
-    assert [(one.name, len(one.offers)) for one in found] == [
-        ("BTC/USD:BTC-700102-100000-C", 2),
-        ("BTC/USD:USDC-700102-100000-C", 1),
-    ]
-
-
 GOOD = book("a:1", ("99", "1"), ("101", "2"), spot())
 BETTER = book("b:1", ("102", "5"), ("103", "1"), spot())
-
-
-def test_a_bid_above_another_venues_ask_is_crossed() -> None:
-    (group,) = groups(picture(GOOD, BETTER))
-    assert best(group) == ("b:1", "a:1")
-    (crossing,) = group.crossings
-    assert (crossing.bid.book.target, crossing.ask.book.target) == ("b:1", "a:1")
-    assert (crossing.by, crossing.size) == (Decimal(1), Decimal(2))
-    assert crossing.bps is not None and abs(crossing.bps - Decimal(10000) / Decimal("101.5")) < Decimal("1e-20")
-    assert group.between == crossing.bps.copy_negate()
-    # A bid at the ask is crossed, too, as it is within one book.
-    (locked,) = groups(picture(GOOD, replace(BETTER, bids=[("101.00", "5")])))
-    assert [one.by for one in locked.crossings] == [0] and locked.between == 0
 
 
 @pytest.mark.parametrize(
@@ -189,9 +95,7 @@ def test_a_bid_above_another_venues_ask_is_crossed() -> None:
         replace(BETTER, bids=[("104", "5")], is_crossed=True),
     ],
 )
-def test_what_is_not_the_present_never_counts(unfit: BookPicture) -> None:
-    (group,) = groups(picture(GOOD, unfit))
-    assert best(group) == ("a:1", "a:1") and not group.crossings
+def test_what_is_not_the_present_never_looks_the_best(unfit: BookPicture) -> None:
     text = said(across(picture(GOOD, unfit), 120, 40))
     assert "CROSSED" not in text and "►99" in text and "►102" not in text
     assert unfit.is_live or "102" not in text
@@ -205,13 +109,6 @@ def test_all_that_are_as_good_are_marked_and_the_widest_crossing_is_told() -> No
     assert "CROSSED by 4 (388.35 bps) × 1 BTC: bid 105 d:1 ≥ ask 101 a:1, and 4 more" in rows
 
 
-def test_contracts_are_turned_into_coins() -> None:
-    linear = book("a:1", ("100", "7"), ("101", "3"), perpetual("USD", "USD", "0.01"))
-    inverse = book("b:1", ("100", "500"), ("102", "510"), perpetual("USD", "BTC", "1"))
-    (group,) = groups(picture(linear, inverse))
-    assert [(one.bid_size, one.ask_size) for one in group.offers] == [(Decimal("0.07"), Decimal("0.03")), (5, 5)]
-
-
 def test_nothing_is_said_of_nothing() -> None:
     assert said(across(picture(), 20, 5)) == "no books\n"
 
@@ -220,4 +117,47 @@ def test_nothing_is_said_of_nothing() -> None:
 @given(st.integers(1, 130), st.integers(1, 20))
 def test_every_row_has_the_width(columns: int, height: int) -> None:
     rows = across(MARKET, columns, height)
+    assert 0 < len(rows) <= height and {width(row) for row in rows} == {columns}
+
+
+COSTS = """\
+  venue         state          bid size    bid     ask  ask size     bps  latency    buy 2  buy bps  sell 2  sell bps  sell left
+BTC/USDT  best 99.5 × 100.0  50.13 bps
+  a:1           live                  1   99.0  100.0◄       1    100.50        -  102.000  +251.26  98.500   +100.50
+  b:1           live                  1  ►99.5  101.0        1.5  149.63        -  101.250   +99.75  99.500    +74.81          1
+  all together  2 venues used                                                      100.500   +75.19  99.250    +50.13
+"""
+
+
+def test_what_a_size_costs_on_each_venue_and_on_all_of_them() -> None:
+    assert said(across(picture(NEAR, FAR), 140, 40, Decimal(2))) == COSTS
+
+
+def test_on_a_narrow_screen_the_cost_stays_and_the_rest_goes_in_its_order() -> None:
+    for columns, gone in ((140, "venues"), (100, "latency"), (92, "bps"), (80, "bid size"), (50, "ask")):
+        rows = across(picture(NEAR, FAR), columns, 40, Decimal(2))
+        head = text_of(rows[0])
+        assert "buy 2" in head and "sell 2" in head and "sell left" in head and {width(row) for row in rows} == {columns}
+        assert gone not in re.split(" {2,}", head)
+    assert "102.000" in text_of(rows[2]) and text_of(rows[3]).rstrip().endswith("1")
+
+
+def test_a_size_has_no_cost_where_it_is_not_known_or_not_the_present() -> None:
+    unknown, lost = replace(FAR, instrument=None), replace(NEAR, target="c:1", is_live=False, bids=[], asks=[])
+    text = said(across(picture(NEAR, unknown, replace(FAR, target="d:1", word="stale 3.0 s"), lost), 160, 40, Decimal(1)))
+    lines = {line.split()[0]: line for line in text.splitlines()}
+    assert "100.000" in lines["a:1"] and "?" in lines["b:1"] and "all together" not in text
+    assert "101.000" not in text and lines["c:1"].count("-") > 6
+
+
+def test_what_the_picture_does_not_hold_is_not_said_to_be_all() -> None:
+    shallow = deep("b:1", [("99.5", "1")], [("101", "0.5")], more=5)
+    rows = said(across(picture(NEAR, shallow), 160, 40, Decimal(4)))
+    assert "≤3.5" in rows and "≤102" in rows.splitlines()[-1]
+
+
+@settings(max_examples=40)
+@given(st.integers(1, 150), st.integers(1, 20), st.decimals("0.001", 10**6, places=3))
+def test_every_row_has_the_width_with_costs_too(columns: int, height: int, size: Decimal) -> None:
+    rows = across(MARKET, columns, height, size)
     assert 0 < len(rows) <= height and {width(row) for row in rows} == {columns}

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from feedtape.ui.draw.depth_map import DepthMap
 from feedtape.ui.draw.rows import PARTS, Row, text_of, width
-from feedtape.ui.history import Column, Dot
+from feedtape.ui.history import Column, Dot, Silence
 
 SECOND = 10**9
 START = 1_700_000_000
@@ -258,3 +258,34 @@ def test_whatever_is_drawn_has_its_size(
         rows = kept.draw(drawn[: max(0, end)], columns, height, seconds_per_column=seconds, tick=tick, step=step, around=around)
         assert len(rows) == height and {width(row) for row in rows} == {columns}
         assert {part for row in rows for _, part in row} <= set(PARTS)
+
+
+def test_a_silent_second_is_dimmed_and_marked_though_its_silence_was_found_out_later() -> None:
+    columns = [column(second, dots=[Dot(99.5, 1.0, "sell")] if second == 3 else []) for second in range(8)]
+    before = DepthMap(shades=True).draw(columns[:6], 30, 10, tick="0.5", step="0.5")
+    assert "┊" not in said(before)
+    # In second 5 it became known that nothing was heard since the middle of second 1.
+    columns[5].silences = (Silence(5, (START + 1) * SECOND + 1),)
+    rows = DepthMap(shades=True).draw(columns, 30, 10, tick="0.5", step="0.5")
+    tops = "".join(cells(rows, at)[0][0] for at in range(14, 22))
+    assert tops[:2] == cells(rows, 14)[0][0] * 2 and tops[2:6] == "┊┊┊┊" and "┊" not in tops[6:]
+    live, past = cells(rows, 15)[1:-1], cells(rows, 17)[1:-1]
+    assert {part for text, part in past if text.strip()} == {"dim", "sell"} and "bid" in {part for _, part in live}
+    assert ("█", "") in live and "█" not in {text for text, _ in past} and [text for text, _ in past].count("╌") == 1
+    coloured = cells(DepthMap().draw(columns, 30, 10, tick="0.5", step="0.5"), 16)
+    heats = {part.removeprefix("heat.") for _, part in coloured[:-1] if part.startswith("heat.")}
+    assert coloured[0] == ("┊", "warn") and not {"bid", "ask", "9"} & {token for heat in heats for token in heat.split("/")}
+    # A wide one says what it is; what carries on a column that was silent is silent too.
+    columns[7].silences = (Silence(7, START * SECOND),)
+    assert "┊silent┊" in said(DepthMap(shades=True).draw(columns, 30, 10, tick="0.5", step="0.5"))
+    del columns[4:7]
+    assert said(DepthMap(shades=True).draw(columns, 30, 10, tick="0.5", step="0.5"))[14:22].replace("silent", "┊" * 6) == "┊" * 8
+
+
+def test_strips_that_are_kept_are_made_anew_when_a_silence_becomes_known() -> None:
+    columns = [column(second) for second in range(8)]
+    kept = DepthMap(shades=True)
+    kept.draw(columns, 30, 10, tick="0.5", step="0.5")
+    columns[-1].silences = (Silence(7, START * SECOND),)
+    fresh = DepthMap(shades=True).draw(columns, 30, 10, tick="0.5", step="0.5")
+    assert kept.draw(columns, 30, 10, tick="0.5", step="0.5") == fresh

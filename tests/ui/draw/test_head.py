@@ -1,5 +1,7 @@
 """The head of a book: its state stays however narrow it is, and its numbers are right."""
 
+from array import array
+from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 
@@ -17,7 +19,8 @@ from feedtape.ui.draw.head import (
     title_row,
 )
 from feedtape.ui.draw.rows import Row, text_of, width
-from ui.picture_stage import ASKS, BIDS, NOW, SECOND, book, broken, derivative, picture, stale
+from feedtape.ui.history import Column, Silence
+from ui.picture_stage import ASKS, BIDS, NOW, SECOND, book, broken, derivative, picture, seconds_ago, stale
 
 FROZEN = [("FROZEN 3.2 s behind, 812 updates", "warn")]
 PAUSED = [("PAUSED: gap", "warn"), ("+12 s   frame 12 of 345", "")]
@@ -124,3 +127,28 @@ def test_the_cursor_tells_what_lies_up_to_it() -> None:
     assert told(cursor_row(book(), ASKS, -1, 80)).startswith("▸ asks to 61235.0: 0.75 BTC")
     assert cursor_row(book(), BIDS, 41, 80) is None and cursor_row(book(), BIDS, 0, 80) is None
     assert cursor_row(broken(), BIDS, 1, 80) is None
+
+
+def test_a_first_value_that_is_far_away_does_not_flatten_the_rest() -> None:
+    def plotted(columns: Sequence[Column], plot: int) -> str:
+        row = plots_row(book(columns=[*columns]), 120)
+        assert row is not None
+        return [text for text, _ in row if not text.isascii()][plot].strip()
+
+    steady = [seconds_ago(at) for at in range(30, 0, -1)]
+    mids, spreads = plotted(steady, 0), plotted(steady, 1)
+    assert len(set(mids)) > 4 and len(set(spreads)) > 2
+    absurd = replace(seconds_ago(31), bids=array("d", [1.0, 1.0]))
+    # The book as it was before it was whole: at the edge, and what follows is told apart as before.
+    assert plotted([absurd, *steady], 0)[0] == "▁" and len(set(plotted([absurd, *steady], 0))) > 3
+    assert plotted([absurd, *steady], 1)[0] == "█" and len(set(plotted([absurd, *steady], 1)[1:])) > 1
+    # One that never moves but once: the move is seen, however large.
+    still = [replace(one, bids=array("d", [61234.0, 1]), asks=array("d", [61235.0, 1])) for one in steady]
+    assert plotted([absurd, *still], 1) == "█" + "▁" * 30
+
+
+def test_seconds_of_a_silent_book_are_not_plotted() -> None:
+    columns = [seconds_ago(at) for at in range(10, 0, -1)]
+    columns[6].silences = (Silence(0, columns[4].time),)
+    text = told(plots_row(book(columns=columns), 120))
+    assert len(text) - len(text.rstrip("▁▂▃▄▅▆▇█")) == 3 and text[-6:-3] == "   "

@@ -21,5 +21,10 @@ def test_nothing_that_is_said_of_a_key_is_cut_off(screen: str, columns: int) -> 
     assert ("#123456" in words) == (screen == REPLAY) and "unprovable" in words
 
 
+def test_marks_are_those_of_the_parts_that_are_shown() -> None:
+    assert "✕" in said(help_rows(KEYS, REPLAY, 80)) and "✕" not in said(help_rows(KEYS, WATCH, 80))
+    assert "►" not in said(help_rows(KEYS, REPLAY, 80, ["time line"])) and "↻" in said(help_rows(KEYS, REPLAY, 80, ["time line"]))
+
+
 def test_a_table_without_keys_is_no_failure() -> None:
-    assert said(help_rows([replace(key, keys=()) for key in KEYS], WATCH, 80)).startswith("keys of watch\n\nstates")
+    assert said(help_rows([replace(key, keys=()) for key in KEYS], WATCH, 80, [])).startswith("keys of watch\n\nstates")

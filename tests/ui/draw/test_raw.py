@@ -6,10 +6,14 @@ from hypothesis import strategies as st
 
 from feedtape.model.events import BookDelta, BookSnapshot
 from feedtape.model.records import RECV, Record
+from feedtape.ui.draw.pretty import pretty
 from feedtape.ui.draw.raw import raw_rows
+from feedtape.ui.summary import count
+from feedtape.ui.view import Scroll
 from ui.picture_stage import NOW, golden, is_sound, said
 
 TARGET = "binance:BTCUSDT"
+HUGE = b'{"data":{"bids":[' + b",".join(b'["%d.10","0.5"]' % price for price in range(30_000)) + b"]}}"
 FRAME = b'{"e":"depthUpdate","E":1795428901950,"s":"BTCUSDT","U":157,"u":160,"b":[["0.00240000","10.50"],["0.0022","0"]],"a":[]}'
 DELTA = BookDelta(TARGET, NOW, None, "depth", [("0.00240000", "10.50"), ("0.0022", "0")], [], 157, 160)
 
@@ -69,8 +73,8 @@ def test_of_more_than_fits_both_halves_have_their_share_and_say_what_is_left_out
     changed = [("bid", str(price), "1", "2") for price in range(100)]
     rows = raw_rows(Record(NOW, 3, RECV, FRAME * 5), (), changed, 60, 21)
     lines = said(rows).splitlines()
-    assert lines[10] == "and 91 levels more" and lines[11].startswith("──") and len(lines) == 21
-    assert shown(b"[" + b"1," * 20_000)[-1].endswith("1,"), "a list of any length costs no more than what is seen of it"
+    assert lines[10] == "▼ 91 levels below" and lines[11].startswith("──") and len(lines) == 21
+    assert lines[-1].startswith("▼ ") and lines[-1].endswith(" bytes below")
     assert said(raw_rows(None, (), None, 30, 5)) == "raw frame: none yet\n"
 
 
@@ -83,3 +87,32 @@ def test_no_frame_leaves_the_panel_and_only_blanks_are_moved(text: str, width: i
     for blank in (" ", "\\n", "\n"):
         text, wide = text.replace(blank, ""), wide.replace(blank, "")
     assert wide.replace("\\x1b", "\x1b") == text
+
+
+def test_all_of_a_frame_and_of_its_levels_can_be_scrolled_to_and_nothing_is_left_out_unsaid() -> None:
+    changed = [("bid", str(price), "1", "2") for price in range(30)]
+    scroll, seen = Scroll(keys="J K"), set()
+    for at in range(200):
+        scroll.at = at
+        rows = raw_rows(Record(NOW, 3, RECV, FRAME * 3), (), changed, 40, 15, scroll)
+        assert is_sound(rows, 40, 15) and len(rows) == 15
+        seen |= set(said(rows).splitlines())
+    assert {f"bid {price}  1 → 2" for price in range(30)} <= seen
+    assert set(said(raw_rows(Record(NOW, 3, RECV, FRAME * 3), (), changed, 40, 200)).splitlines()) <= seen
+    # From beyond the end it came back to where both are at theirs.
+    lines = said(rows).splitlines()
+    assert scroll.at < 100 and lines[-2] == "}" and lines[-1] == f"▲ {scroll.at} above  J K" and lines[7] == "▲ 24 above"
+
+
+def test_a_frame_of_any_size_costs_what_is_seen_of_it_and_says_how_much_is_below() -> None:
+    assert len(HUGE) > 400_000
+    lines = shown(HUGE, 60, 12)
+    assert lines[0] == "{" and lines[3] == '      ["0.10", "0.5"],' and lines[-1] == f"▼ {count(len(HUGE) - 92)} bytes below"
+    assert pretty(HUGE, 60).reaches(0) < 20, "no more lines were made than are seen"
+    scroll = Scroll(400)
+    text = said(raw_rows(Record(NOW, 3, RECV, HUGE), (), (), 60, 12, scroll))
+    assert scroll.at == 400 and '["397.10", "0.5"],' in text and "▲ 400 above  ▼ " in text
+    assert pretty(HUGE, 60).reaches(0) < 420
+    scroll.at = 10**6
+    text = said(raw_rows(Record(NOW, 3, RECV, HUGE), (), (), 60, 12, scroll))
+    assert 400 < scroll.at < 1_000 and pretty(HUGE, 60).reaches(0) < 1_000 and "bytes below" in text

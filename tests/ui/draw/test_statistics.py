@@ -3,6 +3,7 @@
 from feedtape.model.events import Gap, Resync
 from feedtape.ui.draw.statistics import statistics_rows
 from feedtape.ui.history import Note
+from feedtape.ui.view import Scroll
 from ui.picture_stage import NOW, book, broken, is_sound, picture, said
 
 CONNECTIONS = {
@@ -37,6 +38,10 @@ def test_the_newest_losses_are_seen_though_little_fits_and_steer_no_terminal() -
     assert is_sound(rows, 60, 20) and "losses       9\n" in text
     assert "hole 8" in text and "hole 6" in text and "hole 5" not in text
     assert "hole 0" in said(statistics_rows(broken(), shown, [], {}, 60, 60))
+    end = said(statistics_rows(broken(), shown, [], CONNECTIONS, 60, 20, Scroll(999)))
+    assert "earlier losses" in end and "hole 5" in end and "hole 0" in end and "not remembered" not in end
+    forgotten = picture(broken(), losses=9, notes=gaps[5:])
+    assert "  5 before these are not remembered" in said(statistics_rows(broken(), forgotten, [], {}, 60, 60))
 
 
 def test_without_a_book_there_is_the_session() -> None:

@@ -10,7 +10,8 @@ from feedtape.replay.playback import Playback
 from feedtape.session import Session
 from feedtape.tape.writer import TapeWriter
 from feedtape.ui.keymap import REPLAY, keymap
-from feedtape.ui.play_stage import Playing, PlayStage
+from feedtape.ui.play_stage import PlayStage
+from feedtape.ui.playing import Playing
 from feedtape.ui.screen.app import BoardApp
 from feedtape.ui.screen.run import replay_desk
 from feedtape.ui.view import View

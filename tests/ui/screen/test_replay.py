@@ -9,12 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual import events
 
 from feedtape.model.records import FRAMES
 from feedtape.replay.playback import Playback
+from feedtape.ui.draw.pretty import Pretty
+from feedtape.ui.draw.rows import text_of, width
 from feedtape.ui.keymap import REPLAY, keymap
-from feedtape.ui.play_stage import Playing, PlayStage
+from feedtape.ui.play_stage import PlayStage
+from feedtape.ui.playing import Playing
 from feedtape.ui.screen.app import BoardApp
+from feedtape.ui.screen.canvas import Canvas
 from feedtape.ui.screen.run import replay_desk
 from feedtape.ui.view import View
 from screen_stage import all_lines, lines_of, next_picture, type_keys, until
@@ -240,3 +245,79 @@ async def _wrong(word: str) -> None:
         await next_picture(app)
         assert stage.head.time == before
         assert app.said
+
+
+def test_an_open_panel_scrolls_by_keys_and_by_the_wheel_over_it() -> None:
+    """The panel that was opened last; the wheel elsewhere moves the cursor as before."""
+    asyncio.run(_scroll())
+
+
+async def _scroll() -> None:
+    async with played(size=(80, 24)) as (app, stage):
+        key = press(app)
+        await key("4", "J", drawn=True)
+        assert app.view.front is None
+        await key(">", "f", drawn=True)
+        whole, top = raw_of(stage), lines_of(app, "raw")
+        assert "below" in top[-1] and "shift-↓" in top[-1] and "above" not in top[-1]
+        await key("J", "shift+down", drawn=True)
+        assert "▲ 2 above" in lines_of(app, "raw")[-1]
+        await key("ctrl+u", *("ctrl+d",) * 20, drawn=True)
+        assert "below" not in lines_of(app, "raw")[-1] and lines_of(app, "raw")[-2] == whole[-1] == "}"
+        await wheel(app, "raw", -1)
+        assert "▼" in lines_of(app, "raw")[-1]
+        await key("s", "J", drawn=True)
+        assert lines_of(app, "statistics")[1] != "book         binance:BTCUSDT"
+        await wheel(app, "main", 1)
+        assert app.view.cursor == 1
+        await key("escape", "escape", "f", drawn=True)
+        assert lines_of(app, "raw") == top, "it begins at the top again"
+
+
+def raw_of(stage: PlayStage) -> list[str]:
+    """Return the lines of the frame at which it stands."""
+    assert stage.step_told is not None
+    text = Pretty(stage.step_told.record.payload, 36)
+    return text.texts(0, text.reaches(10_000))
+
+
+async def wheel(app: BoardApp, name: str, by: int) -> None:
+    """Turn the wheel over a panel, and wait until what that changed has been drawn."""
+    place = app.panel(name).place
+    kind = events.MouseScrollDown if by > 0 else events.MouseScrollUp
+    app.screen._forward_event(kind(None, place.x + 1, place.y + 1, 0, by, 0, False, False, False, place.x + 1, place.y + 1))
+    await next_picture(app)
+    await next_picture(app)
+
+
+def test_the_help_tells_the_marks_that_are_on_the_screen() -> None:
+    """Of the time line always, of the depth map only while that is open; down to the last line."""
+    asyncio.run(_legend())
+
+
+async def _legend() -> None:
+    async with played(size=(80, 24)) as (app, _):
+        for keys, seen in (((), False), (("d",), True)):
+            await type_keys(app, *keys, "?")
+            page = app.screen.query_one("#help", Canvas)
+            await until(app, lambda page=page: page.rows and page.size.height == len(page.rows))  # type: ignore[misc]
+            text = "\n".join(text_of(row) for row in page.rows)
+            assert "marks: time line" in text and ("marks: depth map" in text) == seen
+            assert page.size.width == width(page.rows[0]) and "compared" in text_of(page.rows[-1]), "nothing is cut off"
+            await type_keys(app, "escape")
+
+
+def test_the_name_of_a_bookmark_is_shown_where_one_stands(tmp_path: Path) -> None:
+    """Beside the time, and below its sign from farther away."""
+    tape = tmp_path / "copy.tape.zst"
+    tape.write_bytes(SAMPLE.read_bytes())
+    asyncio.run(_named(tape))
+
+
+async def _named(tape: Path) -> None:
+    async with played(tape, (80, 24)) as (app, _):
+        key = press(app)
+        await key("3", "m", "8", drawn=True)
+        assert "╵bookmark 1" in lines_of(app, "line")[1] and "◇" in lines_of(app, "line")[0]
+        await key("[", drawn=True)
+        assert "◇ bookmark 1" in lines_of(app, "line")[1]

@@ -1,157 +1,59 @@
-"""Across venues: the books of one instrument below each other, with the best of each side and what is crossed.
+"""Across venues: the books of one instrument below each other, the best of each side, what is crossed, and what a size costs.
 
-Only books whose prices are the present count: not those that are silent, being rebuilt or crossed in themselves. What trades
-against another quote currency is another instrument, and stands next to it.
+What trades against another quote currency is another instrument, and stands next to it.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from decimal import Context, Decimal
 from typing import Final
 
-from feedtape.book.measures import Unit, spread_bps, tick, unit
+from feedtape.book.measures import Unit, spread_bps, tick
 from feedtape.model.decimals import canonical
-from feedtape.model.spelling import code, unified
-from feedtape.replay.times import iso, span
+from feedtape.replay.times import span
+from feedtape.ui.draw.across_cost import SIDES, Price, price_of, together
+from feedtape.ui.draw.offers import Group, Offer, groups
 from feedtape.ui.draw.rows import Cell, Row, cut, fit, right
 from feedtape.ui.draw.rows import width as columns_of
 from feedtape.ui.output import printable
-from feedtape.ui.picture import BookPicture, Picture
+from feedtape.ui.picture import Picture
 
 _SHORT: Final = Context(prec=5)
-_EXACT: Final = Context(prec=200)
 _GAP: Final = 2
 _WIDEST: Final = 20
 """Columns beyond which a number is cut."""
+_LONG: Final = 12
+"""Columns beyond which what is not filled is rounded."""
 _VENUE, _STATE = "  venue", "state"
 _COLUMNS: Final = (_VENUE, _STATE, "bid size", "bid", "ask", "ask size", "bps", "latency")
-_DROPPED: Final = (("latency",), ("bps",), ("bid size", "ask size"))
+_COSTS: Final = tuple(f"{side}{what}" for side in SIDES for what in ("", " bps", " left"))
+"""Columns that are there where it is said for which size: the average price, how much worse than the mid, what is not filled."""
+_DROPPED: Final = (("latency",), ("bps",), ("bid size", "ask size"), ("buy bps", "sell bps"))
 """What goes first where there is no room."""
+_LEAST: Final = {_VENUE: 10, _STATE: 7}
+"""How narrow those may be that are cut then; of what is asked for, the best prices go after that."""
+_BESTS: Final = ("bid", "ask")
 
 
-@dataclass(frozen=True, slots=True)
-class Offer:
-    """What one book offers.
-
-    Attributes:
-        counts: whether its prices are the present, to be compared with others'.
-        bid_size, ask_size: in the base currency; None where it is not known what the venue's sizes stand for.
-    """
-
-    book: BookPicture
-    counts: bool
-    unit: Unit | None
-    bid: Decimal | None
-    bid_size: Decimal | None
-    ask: Decimal | None
-    ask_size: Decimal | None
-
-
-@dataclass(frozen=True, slots=True)
-class Crossing:
-    """A bid on one venue at or above the ask of another; `size` is what could be traded at both, in the base currency."""
-
-    bid: Offer
-    ask: Offer
-    by: Decimal
-    bps: Decimal | None
-    size: Decimal | None
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """The books of one instrument.
-
-    Attributes:
-        base: its currency, None where the instrument is not known.
-        best_bid, best_ask: those with the best prices of all that count; of equals, the first.
-        crossings: the widest first.
-    """
-
-    name: str
-    base: str | None
-    offers: tuple[Offer, ...]
-    best_bid: Offer | None
-    best_ask: Offer | None
-    crossings: tuple[Crossing, ...]
-
-    @property
-    def between(self) -> Decimal | None:
-        """Best ask less best bid in hundredths of a percent; negative when they are crossed."""
-        if self.best_bid is None or self.best_ask is None:
-            return None
-        return spread_bps(self.best_bid.book.bids, self.best_ask.book.asks)
-
-
-def groups(picture: Picture) -> list[Group]:
-    """Return the books of a picture by instrument: in order of base, kind, expiry, and then quote currency."""
-    by_instrument: dict[tuple[str, ...], list[Offer]] = {}
-    for book in picture.books.values():
-        by_instrument.setdefault(_instrument(book), []).append(_offer(book))
-    return [_group(key, by_instrument[key]) for key in sorted(by_instrument)]
-
-
-def _instrument(book: BookPicture) -> tuple[str, ...]:
-    """Return what books of the same instrument have in common, in the order of the screen; the last is its name."""
-    facts = book.instrument
-    if facts is None or not facts.base or not facts.quote:
-        return ("~", book.target)
-    base, quote = code(facts.base), code(facts.quote)
-    pair = f"{base}/{quote}"
-    if facts.kind == "spot":
-        return (base, "0", "", quote, pair)
-    if facts.kind == "perpetual":
-        return (base, "1", "", quote, f"{pair} perpetual")
-    if facts.kind == "future" and facts.expiry is not None:
-        day = iso(facts.expiry)[:10]
-        return (base, "2", day, quote, f"{pair} {day}")
-    # Of options, what they are settled in also tells in which currency they have a price.
-    name = unified(facts)
-    return ("~", book.target) if name is None else (base, "3", iso(facts.expiry or 0)[:10], quote, name)
-
-
-def _offer(book: BookPicture) -> Offer:
-    known = unit(book.instrument)
-    sides: list[Decimal | None] = []
-    for levels in (book.bids, book.asks) if book.is_live else ([], []):
-        if levels:
-            price, size = map(Decimal, levels[0])
-            sides += [price, None if known is None else known.in_base(price, size)]
-        else:
-            sides += [None, None]
-    # A book that is silent is kept for when it is heard again, and its word says so.
-    counts = book.is_live and not book.is_crossed and not book.word.startswith("stale")
-    return Offer(book, counts, known, *sides)
-
-
-def _group(key: tuple[str, ...], offers: list[Offer]) -> Group:
-    counting = [one for one in offers if one.counts]
-    best_bid = max((one for one in counting if one.bid is not None), key=lambda one: one.bid or 0, default=None)
-    best_ask = min((one for one in counting if one.ask is not None), key=lambda one: one.ask or 0, default=None)
-    crossings = [_crossing(bid, ask) for bid in counting for ask in counting if bid is not ask]
-    widest = sorted((one for one in crossings if one), key=lambda one: one.by, reverse=True)
-    return Group(key[-1], key[0] if len(key) > 2 else None, tuple(offers), best_bid, best_ask, tuple(widest))
-
-
-def _crossing(bid: Offer, ask: Offer) -> Crossing | None:
-    if bid.bid is None or ask.ask is None or bid.bid < ask.ask:
-        return None
-    size = None if bid.bid_size is None or ask.ask_size is None else min(bid.bid_size, ask.ask_size)
-    width = spread_bps(bid.book.bids, ask.book.asks)
-    return Crossing(bid, ask, _EXACT.subtract(bid.bid, ask.ask), None if width is None else width.copy_negate(), size)
-
-
-def across(picture: Picture, width: int, height: int) -> list[Row]:
+def across(picture: Picture, width: int, height: int, size: Decimal | None = None) -> list[Row]:
     """Return the view: for each instrument its name, what is crossed, and a line for each book.
 
     `►` and `◄` point to the best prices. Sizes are in the base currency; `≈` marks those of inverse contracts, which depend on
-    the price, and `?` those of which nobody said what they stand for.
+    the price, and `?` those of which nobody said what they stand for. `≤` and `≥` tell that the book goes on beyond what was
+    looked at: it costs no more than that, no less is got for it, no more of it is left.
+
+    Args:
+        size: in the base currency, of which the cost is told.
     """
     shown = groups(picture)
-    tables = [_table(group) for group in shown]
-    widths = {name: max([len(name), *(len(row[name][0]) for table in tables for row in table)]) for name in _COLUMNS}
+    tables = [_table(group, size) for group in shown]
+    texts = {
+        name: [row[name][0] for table in tables for row in table] for name in (_COLUMNS if size is None else _COLUMNS + _COSTS)
+    }
+    heads = {name: f"{name} {size:f}" if name in SIDES else name for name in texts}
+    # What is left has a column only where anything is.
+    widths = {name: max(map(len, (heads[name], *of))) for name, of in texts.items() if any(of) or not name.endswith(" left")}
     names = _fitting(widths, width)
-    rows: list[Row] = [_joined([(name, "dim") for name in names], names, widths)] if shown else [[("no books", "dim")]]
+    rows: list[Row] = [_joined([(heads[name], "dim") for name in names], names, widths)] if shown else [[("no books", "dim")]]
     for group, table in zip(shown, tables, strict=True):
         rows += [_head(group), *_crossed(group)]
         rows += [_joined([row[name] for name in names], names, widths) for row in table]
@@ -176,13 +78,16 @@ def _shortened(rows: list[Row], height: int) -> list[Row]:
 
 def _fitting(widths: dict[str, int], width: int) -> list[str]:
     """Return the columns for which there is room; after those that can be missed, names and states are cut."""
-    names = list(_COLUMNS)
-    for dropped in ((), *_DROPPED):
+    names, excess = list(widths), 0
+    spare = sum(max(0, widths[name] - least) for name, least in _LEAST.items())
+    for dropped in ((), *_DROPPED, _BESTS):
+        if dropped is _BESTS and (excess <= spare or "buy" not in widths):
+            break
         names = [name for name in names if name not in dropped]
         excess = sum(widths[name] + _GAP for name in names) - _GAP - width
         if excess <= 0:
             return names
-    for name, least in ((_VENUE, 10), (_STATE, 7)):
+    for name, least in _LEAST.items():
         given = min(excess, max(0, widths[name] - least))
         widths[name], excess = widths[name] - given, excess - given
     return names
@@ -219,7 +124,49 @@ def _crossed(group: Group) -> list[Row]:
     return [[("CROSSED", "warn"), (text, "warn")]]
 
 
-def _table(group: Group) -> list[dict[str, Cell]]:
+def _table(group: Group, size: Decimal | None) -> list[dict[str, Cell]]:
+    table = _books(group)
+    if size is None:
+        return table
+    per_venue = {side: [price_of(one, side, size) for one in group.offers] for side in SIDES}
+    best = {side: together(group, side, size) for side in SIDES}
+    is_told = [price for price in best.values() if price is not None]
+    if is_told:
+        venues = max(price.venues for price in is_told)
+        row: dict[str, Cell] = dict.fromkeys(_COLUMNS, ("", ""))
+        table.append(row | {_VENUE: ("  all together", "strong"), _STATE: (f"{venues} venue{'s' * (venues != 1)} used", "")})
+    for side in SIDES:
+        prices = [*per_venue[side], *([best[side]] if is_told else [])]
+        offers = [*group.offers, *(group.offers[:1] if is_told else [])]
+        averages = _aligned([_average(one, price, side) for one, price in zip(offers, prices, strict=True)])
+        lefts = _aligned([_left(price) for price in prices])
+        for row, price, average, left in zip(table, prices, averages, lefts, strict=True):
+            part = "" if price is not None else "dim"
+            row[side] = (average, "warn" if price is not None and price.left else part)
+            worse = price.cost.slippage_bps if price is not None and price.cost is not None else None
+            row[f"{side} bps"] = ("-" if worse is None else f"{worse:+.2f}", part)
+            row[f"{side} left"] = (left, "warn")
+    return table
+
+
+def _average(offer: Offer, price: Price | None, side: str) -> str:
+    """Return an average price, with two decimals more than prices have."""
+    if price is None or price.cost is None:
+        return "?" if offer.counts and offer.unit is None else "-"
+    decimals = len((tick(offer.book.instrument, offer.book.bids, offer.book.asks) or "").partition(".")[2]) + 2
+    bound = ("≤" if side == "buy" else "≥") if price.is_bound and not price.left else ""
+    return f"{bound}{price.cost.average:.{decimals}f}"
+
+
+def _left(price: Price | None) -> str:
+    if price is None or not price.left:
+        return ""
+    exact = canonical(f"{price.left:f}")
+    bound = "≤" if price.is_bound else ""
+    return f"{bound}{exact}" if len(exact) <= _LONG else f"{bound or '≈'}{canonical(f'{_SHORT.plus(price.left):f}')}"
+
+
+def _books(group: Group) -> list[dict[str, Cell]]:
     bids = _aligned([_price(one, one.book.bids) for one in group.offers])
     asks = _aligned([_price(one, one.book.asks) for one in group.offers])
     bid_sizes = _aligned([_size(one, one.bid_size, one.book.bids) for one in group.offers])

@@ -1,7 +1,8 @@
 """The depth map: depth over time, newest at the right, price upwards, brightness for size, dots for trades.
 
-A gap is a gap: a second in which the book was not live stays blank, with `╳` above it. Nothing is drawn between two columns that
-no column told, except that a book of which nothing was heard for less than three seconds still stands.
+A gap is a gap: a second in which the book was not live stays blank, with `╳` above it. A book that was silent is dimmed, with `┊`
+above it: its sizes are of the past. Nothing is drawn between two columns that no column told, except that a book of which nothing
+was heard for less than three seconds still stands.
 """
 
 from collections.abc import Sequence
@@ -10,10 +11,11 @@ from itertools import groupby
 from typing import Final
 
 from feedtape.book.measures import finest, steps
+from feedtape.model.decimals import canonical
 from feedtape.replay.times import clock
-from feedtape.ui.draw.depth_strip import CARRIED_NS, UNHEARD, Scale, Strip, bounds, half_octaves, place, strip
+from feedtape.ui.draw.depth_strip import CARRIED_NS, SILENT, UNHEARD, Scale, Strip, bounds, half_octaves, place, strip
 from feedtape.ui.draw.rows import Cell, Row, cut, fit, right
-from feedtape.ui.history import COLUMN_NS, Column
+from feedtape.ui.history import COLUMN_NS, Column, silent_since
 
 _NICE_S: Final = (5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 86400)
 _TIMES_EVERY: Final = 12
@@ -23,6 +25,7 @@ _PRICES_EVERY: Final = 4
 _DEEP: Final = 60
 """Levels a side of which the nearer half should fill half of the picture, if prices do not move more than that."""
 _NO_BOOK: Final = "no book"
+_SILENT: Final = "silent"
 _CONTRAST: Final = 8
 """Half octaves between dark and bright, at least: sizes that hardly differ look alike."""
 
@@ -64,7 +67,7 @@ class DepthMap:
             return _empty(width, height, _NO_BOOK if columns else "nothing was heard yet")
         depth = height - 1 if height > 2 else height
         count = depth if self._shades else depth * 2
-        tick = tick if tick is not None and Decimal(tick) > 0 else _tick(live[-1])
+        tick = canonical(tick) if tick is not None and Decimal(tick) > 0 else _tick(live[-1])
         moved = _moved(live[-1::-seconds_per_column])
         chosen = self._choose_step(live[-1], moved, count, tick, step)
         bottom = self._bottom(live[-1], moved, count, float(chosen), around)
@@ -121,16 +124,17 @@ class DepthMap:
             # Of two in one cell the ask stands above.
             taken = at + 1 if at == taken else at
             if 0 <= taken < len(labels):
-                labels[taken] = (f"{best:.{decimals}f} {part[0]}", part)
+                # Of a silent book nothing looks alive.
+                labels[taken] = (f"{best:.{decimals}f} {part[0]}", "dim" if newest.silences else part)
         return labels[::-1]
 
     def _place(self, columns: Sequence[Column], width: int, seconds: int, step: float, prices: range) -> list[Strip | None]:
         """Return a strip for each place of the picture; None where nothing was heard."""
         span = seconds * COLUMN_NS
         end = columns[-1].time // span + 1
-        told: dict[int, list[Column]] = {}
-        for column in columns:
-            told.setdefault(column.time // span, []).append(column)
+        told: dict[int, list[tuple[Column, int | None]]] = {}
+        for column, since in zip(columns, silent_since(columns), strict=True):
+            told.setdefault(column.time // span, []).append((column, since))
         # Wider than what is seen, so that a move of the axis costs little.
         around = range(prices.start - 2 * len(prices), prices.stop + 2 * len(prices))
         kept, before = {}, None
@@ -138,12 +142,14 @@ class DepthMap:
             own, is_carried = told.get(at), False
             if own is not None:
                 before = own[-1]
-            elif before is not None and at * span - before.time <= CARRIED_NS:
+            elif before is not None and at * span - before[0].time <= CARRIED_NS:
                 own, is_carried = [before], True
             if own is not None:
+                mine = [column for column, _ in own]
+                silent = tuple(since is not None and since <= (at * span if is_carried else column.time) for column, since in own)
                 known = self._strips.get(at)
-                if known is None or not known.is_of(own, prices):
-                    known = strip(own, step, around, is_carried=is_carried)
+                if known is None or not known.is_of(mine, silent, prices):
+                    known = strip(mine, step, around, silent=silent, is_carried=is_carried)
                 kept[at] = known
         self._strips = kept
         return [kept.get(at) for at in range(end - width, end)]
@@ -205,17 +211,23 @@ def _rows(cells: Sequence[Sequence[Cell]], labels: Sequence[Cell], axis: int) ->
 
 
 def _worded(cells: list[list[Cell]], strips: Sequence[Strip | None]) -> list[list[Cell]]:
-    """Write into each gap that is wide enough what it is."""
+    """Write into each gap that is wide enough what it is, and above each silence."""
     at = 0
-    for is_gap, run in groupby(strips, lambda one: one is not None and one.sizes is None):
+    for what, run in groupby(strips, _what):
         long = len([*run])
-        if is_gap and long >= len(_NO_BOOK) + 2:
-            begin = at + (long - len(_NO_BOOK)) // 2
-            for place_, letter in enumerate(_NO_BOOK, begin):
-                middle = len(cells[place_]) // 2
-                cells[place_] = [*cells[place_][:middle], (letter, "bad"), *cells[place_][middle + 1 :]]
+        if what and long >= len(what) + 2:
+            part = "bad" if what == _NO_BOOK else SILENT[1]
+            for column, letter in enumerate(what, at + (long - len(what)) // 2):
+                line = len(cells[column]) // 2 if what == _NO_BOOK else 0
+                cells[column] = [*cells[column][:line], (letter, part), *cells[column][line + 1 :]]
         at += long
     return cells
+
+
+def _what(one: Strip | None) -> str:
+    if one is None:
+        return ""
+    return _NO_BOOK if one.sizes is None else _SILENT if one.is_silent and not one.is_broken else ""
 
 
 def _times(newest: int, width: int, seconds: int) -> str:

@@ -15,6 +15,8 @@ CARRIED_NS: Final = 3 * COLUMN_NS
 HEATS: Final = 10
 _BID, _ASK = HEATS, HEATS + 1
 _TOKENS: Final = (*map(str, range(HEATS)), "bid", "ask")
+_DIMMED: Final = (0, 1, 1, 2, 2, 3, 3, 4, 4, 4)
+"""The brightness of a silent book, whose sizes are of the past."""
 # The upper half of a cell is its letter, the lower half its background: a cell shows two prices.
 _HALVES: Final[list[list[Cell]]] = [
     [(" ", f"heat.{upper}") if upper == lower else ("▀", f"heat.{upper}/{lower}") for lower in _TOKENS] for upper in _TOKENS
@@ -24,6 +26,9 @@ _DOTS: Final = {"buy": "▴▲", "sell": "▾▼", None: "·•"}
 _UNKNOWN: Final[Cell] = (" ", "")
 BROKEN: Final[Cell] = ("╳", "bad")
 UNHEARD: Final[Cell] = ("·", "dim")
+SILENT: Final[Cell] = ("┊", "warn")
+_PAST: Final = "╌"
+"""Where the best prices of a silent book were."""
 # Prices are floats here: one that is a multiple of the step may come out a little below or above it.
 _CLOSE: Final = 1e-6
 
@@ -52,27 +57,31 @@ class Strip:
 
     Attributes:
         columns: what it was made of; `told` trades were in the last one.
+        silent: in which of these the book was silent.
         prices: what was looked at, in steps.
-        sizes: by price in steps, the mean over the seconds in which the book was live; None if it never was.
+        sizes: by price in steps, the mean over the seconds in which the book was live, or else silent; None if it never was.
         bid, ask: the best prices at the end, in steps.
         is_broken: whether the book was not live at some time.
+        is_silent: whether its sizes are of a silent book.
         dots: amount by price and aggressor.
         low, high: a small and a large size.
     """
 
     columns: Sequence[Column]
+    silent: tuple[bool, ...]
     told: int
     prices: range
     sizes: dict[int, float] | None = None
     bid: int | None = None
     ask: int | None = None
     is_broken: bool = False
+    is_silent: bool = False
     dots: dict[tuple[int, str | None], float] = field(default_factory=dict)
     low: float = 0.0
     high: float = 0.0
     _drawn: tuple[Scale, list[Cell]] | None = None
 
-    def is_of(self, columns: Sequence[Column], prices: range) -> bool:
+    def is_of(self, columns: Sequence[Column], silent: tuple[bool, ...], prices: range) -> bool:
         """Tell whether it is what those columns make at those prices: columns are dropped and made anew from the end."""
         mine, seen = self.columns, self.prices
         return (
@@ -80,6 +89,7 @@ class Strip:
             and mine[0] is columns[0]
             and mine[-1] is columns[-1]
             and self.told == len(columns[-1].dots)
+            and self.silent == silent
             and seen.start <= prices.start
             and prices.stop <= seen.stop
         )
@@ -97,21 +107,31 @@ class Strip:
         bottom, bounds = scale.bottom, scale.bounds
         sizes = map(self.sizes.get, range(bottom, bottom + scale.count))
         heats = [0 if size is None else 1 + bisect_right(bounds, size) for size in sizes]
+        heats = [_DIMMED[heat] for heat in heats] if self.is_silent else heats
         tokens = heats.copy()
-        for best, token in ((self.bid, _BID), (self.ask, _ASK)):
-            if best is not None and 0 <= best - bottom < scale.count:
-                tokens[best - bottom] = token
+        if not self.is_silent:
+            for at, token in self._bests(scale):
+                tokens[at] = token
         if scale.shades:
-            cells = [_SHADES[token] for token in tokens]
+            cells = [(_SHADES[token][0], "dim") if self.is_silent else _SHADES[token] for token in tokens]
         else:
             cells = [_HALVES[upper][lower] for lower, upper in zip(tokens[::2], tokens[1::2], strict=True)]
         self._leave_unknown(cells, scale)
-        for at, dot in self._trades(scale, heats):
-            cells[at] = dot
+        past = [(at, _PAST, "") for at, _ in self._bests(scale)] if self.is_silent else []
+        for at, text, side in (*past, *self._trades(scale)):
+            cells[at // (1 if scale.shades else 2)] = _on(scale, text, side, heats, at)
         cells.reverse()
         if self.is_broken:
             cells[0] = BROKEN
+        elif any(self.silent):
+            cells[0] = SILENT
         return cells
+
+    def _bests(self, scale: Scale) -> Iterator[tuple[int, int]]:
+        """Yield where the best prices are, counted from below, each with its token."""
+        for best, token in ((self.bid, _BID), (self.ask, _ASK)):
+            if best is not None and 0 <= best - scale.bottom < scale.count:
+                yield best - scale.bottom, token
 
     def _leave_unknown(self, cells: list[Cell], scale: Scale) -> None:
         """Blank what lies beyond the last level of each side: nobody said that there is nothing."""
@@ -124,26 +144,35 @@ class Strip:
         cells[:below] = [_UNKNOWN] * below
         cells[above:] = [_UNKNOWN] * (height - above)
 
-    def _trades(self, scale: Scale, heats: list[int]) -> Iterator[tuple[int, Cell]]:
-        """Yield the cell, counted from below, and look of each dot; of several in a cell the greatest comes last."""
+    def _trades(self, scale: Scale) -> Iterator[tuple[int, str, str]]:
+        """Yield place, counted from below, dot and side of each trade; of several in a cell the greatest comes last."""
         for (price, side), amount in sorted(self.dots.items(), key=lambda dot: dot[1]):
             at = price - scale.bottom
-            if not 0 <= at < scale.count:
-                continue
-            text = _DOTS[side][amount >= scale.large]
-            if scale.shades:
-                yield at, (text, side or "")
-            else:
-                heat = max(heats[at // 2 * 2 : at // 2 * 2 + 2])
-                yield at // 2, (text, f"heat.{heat}.{side}" if side else f"heat.{heat}")
+            if 0 <= at < scale.count:
+                yield at, _DOTS[side][amount >= scale.large], side or ""
 
 
-def strip(columns: Sequence[Column], step: float, prices: range, *, is_carried: bool = False) -> Strip:
-    """Return columns as a strip; what is carried on to a later second has the book alone, not the trades."""
-    last = columns[-1]
-    made = Strip(columns, len(last.dots), prices)
-    live = [column for column in columns if column.state == State.LIVE]
-    made.is_broken = len(live) < len(columns)
+def _on(scale: Scale, text: str, side: str, heats: Sequence[int], at: int) -> Cell:
+    """Return a sign on the ground of its cell."""
+    if scale.shades:
+        return text, "dim" if text == _PAST else side
+    heat = max(heats[at // 2 * 2 : at // 2 * 2 + 2])
+    return text, f"heat.{heat}.{side}" if side else f"heat.{heat}"
+
+
+def strip(
+    columns: Sequence[Column], step: float, prices: range, *, silent: tuple[bool, ...] = (), is_carried: bool = False
+) -> Strip:
+    """Return columns as a strip; what is carried on to a later second has the book alone, not the trades.
+
+    `silent` tells of each whether the book was; the seconds in which it was not tell more.
+    """
+    last, silent = columns[-1], silent or (False,) * len(columns)
+    made = Strip(columns, silent, len(last.dots), prices)
+    known = [(column, is_silent) for column, is_silent in zip(columns, silent, strict=True) if column.state == State.LIVE]
+    made.is_broken = len(known) < len(columns)
+    made.is_silent = bool(known) and all(is_silent for _, is_silent in known)
+    live = [column for column, is_silent in known if is_silent == made.is_silent]
     if live:
         sizes: dict[int, float] = {}
         for column in live:

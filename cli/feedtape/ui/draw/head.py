@@ -13,6 +13,7 @@ from feedtape.replay.times import clock, span
 from feedtape.ui.draw.numbers import milliseconds, plain, tidied
 from feedtape.ui.draw.plots import sparkline
 from feedtape.ui.draw.rows import Cell, Row, fit, tail, width
+from feedtape.ui.history import silent_since
 from feedtape.ui.output import printable
 from feedtape.ui.picture import BookPicture, Picture
 
@@ -165,17 +166,38 @@ def _countdown(ns: int) -> str:
 
 
 def plots_row(book: BookPicture, columns: int) -> Row | None:
-    """Return mid and spread over time as sparklines; None where there is nothing to draw."""
-    bests = [(column.bid, column.ask) for column in book.columns]
+    """Return mid and spread over time as sparklines; None where there is nothing to draw.
+
+    Only seconds count in which the book was live, whole and not silent; the others stay blank. What is far away from nearly all
+    other values, such as those of a book that was only just begun, is drawn as the least or the greatest, so that it does not
+    flatten the rest: see `_near`.
+    """
+    silent = zip(book.columns, silent_since(book.columns), strict=True)
+    bests = [(None, None) if since is not None and since <= one.time else (one.bid, one.ask) for one, since in silent]
     mids = [(bid + ask) / 2 if bid is not None and ask is not None else None for bid, ask in bests]
     spreads = [ask - bid if bid is not None and ask is not None else None for bid, ask in bests]
     if sum(one is not None for one in mids) < 2:
         return None
     each = (columns - 2 * 8 - len(_GAP)) // 2
     if each < _LEAST_PLOT:
-        return fit([("mid ", "dim"), (sparkline(mids, columns - 4), "")], columns)
-    cells: Row = [("mid ", "dim"), (sparkline(mids, each), "strong"), (_GAP, "")]
-    return fit([*cells, ("spread ", "dim"), (sparkline(spreads, each), "")], columns)
+        return fit([("mid ", "dim"), (sparkline(_near(mids, columns - 4), columns - 4), "")], columns)
+    cells: Row = [("mid ", "dim"), (sparkline(_near(mids, each), each), "strong"), (_GAP, "")]
+    return fit([*cells, ("spread ", "dim"), (sparkline(_near(spreads, each), each), "")], columns)
+
+
+def _near(values: Sequence[float | None], most: int) -> list[float | None]:
+    """Return the newest values, each no farther from the middle eight tenths of them than these are apart.
+
+    Where those are all equal, the least difference of another one takes the place of their distance.
+    """
+    shown = values[-most:]
+    known = sorted(value for value in shown if value is not None)
+    few = max(1, len(known) // 10)
+    if len(known) <= 2 * few:
+        return [*shown]
+    low, high = known[few], known[-1 - few]
+    apart = high - low or min((abs(value - low) for value in known if value != low), default=0.0)
+    return [None if value is None else min(max(value, low - apart), high + apart) for value in shown]
 
 
 def cost_rows(book: BookPicture, size: Decimal | None, columns: int) -> list[Row]:

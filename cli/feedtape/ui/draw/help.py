@@ -1,6 +1,6 @@
-"""All keys of a screen, and the words that it uses."""
+"""All keys of a screen, and the marks and words that it uses."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from textwrap import wrap
 from typing import Final
 
@@ -8,6 +8,7 @@ from rich.cells import cell_len
 
 from feedtape.ui.draw.rows import Row, cut, fit
 from feedtape.ui.keymap import REPLAY, Key, help_lines
+from feedtape.ui.legend import marks_of, parts_of
 
 _LEAST: Final = 10
 _WORDS: Final = (
@@ -30,20 +31,26 @@ _FIND: Final = (
 )
 
 
-def help_rows(table: Sequence[Key], screen: str, columns: int) -> list[Row]:
-    """Return the help of a screen; as many rows as it takes."""
-    keys = help_lines(tuple(table), screen)
-    rows = _block(f"keys of {screen}", keys, columns)
+def help_rows(table: Sequence[Key], screen: str, columns: int, parts: Collection[str] | None = None) -> list[Row]:
+    """Return the help of a screen; as many rows as it takes.
+
+    Args:
+        parts: those that the screen has now, whose marks are told; None: all that it may have.
+    """
+    blocks = [(f"keys of {screen}", help_lines(tuple(table), screen))]
     if screen == REPLAY:
-        rows += [fit([], columns), *_block("what / takes", _FIND, columns)]
-    return [*rows, fit([], columns), *_block("states and proofs", _WORDS, columns)]
+        blocks.append(("what / takes", [*_FIND]))
+    blocks += [(f"marks: {part}", marks) for part, marks in marks_of(parts_of(screen) if parts is None else parts)]
+    blocks.append(("states and proofs", [*_WORDS]))
+    rows = [row for title, pairs in blocks for row in (fit([], columns), *_block(title, pairs, columns))]
+    return rows[1:]
 
 
 def _block(title: str, pairs: Sequence[tuple[str, str]], columns: int) -> list[Row]:
     wide = max((cell_len(name) for name, _ in pairs), default=0) + 2
     rows: list[Row] = [fit([(cut(title, columns), "title")], columns)]
     for name, words in pairs:
-        first, *more = wrap(words, max(_LEAST, columns - wide - 2))
+        first, *more = wrap(words, max(_LEAST, columns - wide - 2)) or [""]
         rows.append(fit([("  ", ""), (name, "key"), (" " * (wide - cell_len(name)), ""), (first, "")], columns))
         rows += [fit([(" " * (wide + 2), ""), (line, "")], columns) for line in more]
     return rows

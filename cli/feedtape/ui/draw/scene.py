@@ -43,7 +43,6 @@ __all__ = [
     "main_rows",
     "map_rows",
     "raw_rows",
-    "side_width",
     "statistics_rows",
     "step_of",
     "tape_rows",
@@ -138,7 +137,7 @@ def main_rows(view: View, picture: Picture, facts: Mapping[str, Any], width: int
     if view.is_chain and not view.zoomed:
         return _chain_rows(view, picture, width, height), []
     if view.is_across:
-        return across(picture, width, height), []
+        return across(picture, width, height, view.size), []
     book = view.book(picture)
     if book is None:
         return waiting_rows(["no book yet"], width, height, _heading(view)), []
@@ -181,8 +180,3 @@ def tape_rows(book: BookPicture | None, width: int, height: int) -> list[Row]:
 def map_rows(drawer: DepthMap, book: BookPicture | None, width: int, height: int) -> list[Row]:
     """Return depth over time; `drawer` is the book's own, which keeps its scale from picture to picture."""
     return [] if book is None else drawer.draw(book.columns, width, height, tick=book.tick)
-
-
-def side_width(width: int, has_panel: bool) -> int:
-    """Return how wide the panels beside a book are."""
-    return max(36, min(76 if has_panel else 46, int(width * (0.45 if has_panel else 0.38))))

@@ -9,9 +9,11 @@ from feedtape.model.events import Gap
 from feedtape.replay.times import clock, span
 from feedtape.ui.draw.numbers import milliseconds
 from feedtape.ui.draw.rows import Row, cut, fit
+from feedtape.ui.draw.scrolled import scrolled
 from feedtape.ui.output import printable
 from feedtape.ui.picture import BookPicture, Picture
 from feedtape.ui.summary import amount, count, counted
+from feedtape.ui.view import Scroll
 
 Facts = Sequence[tuple[str, str]]
 _NAME: Final = 12
@@ -19,9 +21,18 @@ _LEAST_LOSSES: Final = 3
 
 
 def statistics_rows(
-    book: BookPicture | None, picture: Picture, drawing: Facts, facts: Mapping[str, Any], columns: int, height: int
+    book: BookPicture | None,
+    picture: Picture,
+    drawing: Facts,
+    facts: Mapping[str, Any],
+    columns: int,
+    height: int,
+    scroll: Scroll | None = None,
 ) -> list[Row]:
-    """Return counters of a book, of the session and its connections, of the drawing itself, and the newest losses."""
+    """Return counters of a book, of the session and its connections, of the drawing itself, and the losses, the newest first.
+
+    What does not fit can be scrolled to.
+    """
     above = _named([("book", book.target), *_book(book)], columns) if book is not None else []
     below = _named([("session", ""), *_session(picture)], columns)
     connections = facts.get("connections", ())
@@ -29,19 +40,23 @@ def statistics_rows(
         [(f"  {name}", f"{state} for {since}, {frames} frames") for name, state, since, frames in connections], columns
     )
     below += _named([("drawing", ""), *drawing], columns)
-    # Losses stand above what may not fit.
-    losses = _losses(picture, columns)[: max(1 + _LEAST_LOSSES, height - 1 - len(above) - len(below))]
-    return [fit([("statistics", "title")], columns), *above, *losses, *below][:height]
+    # The newest losses stand above what may not fit, the others below.
+    losses = _losses(picture, columns)
+    first = max(1 + _LEAST_LOSSES, height - 1 - len(above) - len(below))
+    earlier = [fit([("earlier losses", "strong")], columns), *losses[first:]] if losses[first:] else []
+    rows = [*above, *losses[:first], *below, *earlier]
+    return [fit([("statistics", "title")], columns), *scrolled(rows, columns, height - 1, scroll or Scroll())][:height]
 
 
 def _losses(picture: Picture, columns: int) -> list[Row]:
     """Return how many losses there are, and each, the newest first."""
     rows = _named([("losses", str(picture.losses) if picture.losses else "none")], columns)
-    for note in reversed(picture.notes):
-        event = note.event
-        if isinstance(event, Gap):
-            words = f"  {clock(event.recv)} {event.kind} {event.target} {event.detail}"
-            rows.append(fit([(printable(words), "bad")], columns))
+    gaps = [note.event for note in reversed(picture.notes) if isinstance(note.event, Gap)]
+    for gap in gaps:
+        words = f"  {clock(gap.recv)} {gap.kind} {gap.target} {gap.detail}"
+        rows.append(fit([(printable(words), "bad")], columns))
+    if picture.losses > len(gaps):
+        rows.append(fit([(f"  {count(picture.losses - len(gaps))} before these are not remembered", "dim")], columns))
     return rows
 
 

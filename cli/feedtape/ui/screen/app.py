@@ -6,29 +6,28 @@ stands, so that there is something to see at once.
 """
 
 import asyncio
-import contextlib
 import gc
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from functools import wraps
-from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from rich.style import Style
 from textual import events
-from textual.app import App, ComposeResult
-from textual.containers import Horizontal, Vertical
-from textual.geometry import Region
+from textual.app import App
+from textual.geometry import Size
 from textual.screen import Screen
-from textual.strip import Strip
 
 from feedtape.errors import FeedtapeError
-from feedtape.ui.draw.foot import foot_row, waiting_rows
+from feedtape.ui.draw.foot import waiting_rows
+from feedtape.ui.draw.places import waiting
 from feedtape.ui.keymap import Key
 from feedtape.ui.output import printable
-from feedtape.ui.screen.canvas import Canvas
+from feedtape.ui.screen.board import Board, Drawn
+from feedtape.ui.screen.foot import Foot
 from feedtape.ui.screen.palette import PALETTES
-from feedtape.ui.screen.terminal import TERMINAL, is_behind, is_gone
+from feedtape.ui.screen.sheet import Panel, Sheet
+from feedtape.ui.screen.terminal import TERMINAL, is_behind, is_gone, straight_to
 from feedtape.ui.signals import on_signals
 from feedtape.ui.stage import Stage
 
@@ -37,81 +36,17 @@ if TYPE_CHECKING:
     from feedtape.ui.screen.desk import Desk
     from feedtape.ui.view import View
 
-_SAID_FOR_S: Final = 5.0
+INTERRUPTED: Final = 130
 _METERED: Final = 600
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-def guarded(method: F) -> F:
-    """Let a failure of ours end the screen and be told behind it, in one line like any other."""
-
-    @wraps(method)
-    def call(self: "BoardApp", *given: Any) -> Any:
-        try:
-            return method(self, *given)
-        except Exception as error:  # noqa: BLE001  the screen's edge
-            self.failure = self.failure or error
-            self.drawn.set()
-            self.exit(return_code=1)
-            return None
-
-    return call  # type: ignore[return-value]
-
-
-class _Bare:
-    """Has nothing of its own to be drawn but the ground, which has no colour where there are none."""
-
-    def render_lines(self: Any, crop: Region) -> list[Strip]:
-        """Return blank lines."""
-        ground = None if self.app.no_color else self.visual_style.rich_style
-        return [Strip.blank(crop.width, ground)] * crop.height
-
-
-class Aside(_Bare, Horizontal):
-    """Panels beside each other."""
-
-
-class Below(_Bare, Vertical):
-    """Panels below each other."""
-
-
-class Board(Screen[None], inherit_bindings=False):
-    """The panels."""
-
-    def compose(self) -> ComposeResult:
-        """Make them; which are seen, and how large, is arranged with every picture."""
-        yield Canvas(id="head")
-        with Aside(id="body"):
-            with Below(id="left"):
-                yield Canvas(id="main")
-                yield Canvas(id="map")
-            with Below(id="side"):
-                yield Canvas(id="trades")
-                yield Canvas(id="raw")
-                yield Canvas(id="statistics")
-        yield Canvas(id="line")
-        yield Canvas(id="foot")
-
-    def on_mount(self) -> None:
-        """Give the panels their colours."""
-        app = self.app
-        if isinstance(app, BoardApp):
-            app.paint()
+_HANGS_UP: Final = "SIGHUP"
 
 
 class BoardApp(App[None], inherit_bindings=False):
     """Shows a stage until the person or the stage ends it."""
 
     ENABLE_COMMAND_PALETTE = False
-    CSS: ClassVar[str] = """
-    Screen { layout: vertical; overflow: hidden; }
-    #head { height: 3; }
-    #body, #left, #side { height: 1fr; }
-    #side { width: 40; margin-left: 1; display: none; }
-    #map, #raw, #statistics, #line { display: none; }
-    #line { height: 2; }
-    #foot { height: 1; }
-    """
+    ALLOW_SELECT = False
+    CSS: ClassVar[str] = "Screen { overflow: hidden; }"
 
     def __init__(
         self,
@@ -140,21 +75,17 @@ class BoardApp(App[None], inherit_bindings=False):
         """Of each picture drawn: seconds that drawing took, and seconds from the asking to the end of the drawing."""
         self.skipped = 0
         self.failure: Exception | None = None
-        self.drawn = asyncio.Event()
-        """Set whenever a picture has been drawn, and at a failure."""
+        self.drawn = Drawn()
         self.styles_of: Mapping[str, Style] = {}
         """By part."""
-        self.said = ""
-        """What stands in the last line."""
+        self.board = Board(self.redraw)
         self._load_desk = load_desk
         self._fps = fps
         self._palette = theme
         self._by_key = {one: key.id for key in table if view.screen in key.screens for one in key.keys}
-        self._keys_at: list[tuple[int, int, str]] = []
+        self._foot = Foot(self.panel("foot"), table, view, stage)
         self._asked: float | None = None
-        self._message = ("", 0.0)
-        self._heard = (0, "")
-        self._footed = ("", 0)
+        self._waiting_for = Size(0, 0)
         self._ending = False
         self._is_to_redraw = False
         self._owes_drawing = False
@@ -164,111 +95,116 @@ class BoardApp(App[None], inherit_bindings=False):
 
     def get_default_screen(self) -> Screen[Any]:
         """Begin with the panels."""
-        return Board(id="board")
+        return self.board
 
     @property
-    def board(self) -> Screen[Any]:
-        """The screen with the panels, whatever lies on top."""
-        return self.screen_stack[0]
+    def sheet(self) -> Sheet:
+        """What the panels are on, whatever lies on top."""
+        return self.board.sheet
 
-    def canvas(self, name: str) -> Canvas:
+    def panel(self, name: str) -> Panel:
         """Return a panel."""
-        return self.board.query_one(f"#{name}", Canvas)
+        return self.sheet.panels[name]
 
-    @guarded
     def on_mount(self) -> None:
         """Begin."""
+        asyncio.get_running_loop().set_exception_handler(self._failed_beside)
         on_signals(self)
         for palette in PALETTES.values():
             self.register_theme(palette.theme())
-        self.theme = self._palette
+        self.paint()
         self.call_after_refresh(self._stand)
 
-    @guarded
     def _stand(self) -> None:
         """Show the screen before what takes long to load."""
         self._wait()
         self.call_after_refresh(self._start)
 
-    @guarded
     def _start(self) -> None:
         self.stage.start()
+        self.sheet.straight = straight_to(self._driver)
         self.desk = self._load_desk(self)
         # What is loaded stays: the collector need not look through it again and again while pictures are drawn.
         gc.freeze()
-        self.stage.ended.add_done_callback(lambda _: self._later(self._stage_ended))
+        self.stage.ended.add_done_callback(lambda _: self.call_later(self._leave))
         self.set_interval(1 / self._fps, self._tick)
 
-    def _stage_ended(self) -> None:
-        # Nobody need wait for another picture.
-        self.drawn.set()
-        self.exit()
-
-    def _later(self, action: Callable[..., None], *given: Any) -> None:
-        """Do something in this thread, from any other; nothing once the screen is gone."""
-        loop = self._loop
-        if loop is not None:
-            # It may be closed any moment.
-            with contextlib.suppress(RuntimeError):
-                loop.call_soon_threadsafe(action, *given)
+    def _leave(self, status: int = 0) -> None:
+        self.drawn.end()
+        self.exit(return_code=status)
 
     def quit(self, reason: str) -> None:
         """Let the stage end; the second time, do not wait for it."""
-        if self._ending:
-            self.exit()
-            return
-        self._ending = True
-        self.stage.stop(reason)
-        self.tell("ending…")
+        if not self._ending:
+            self._ending = True
+            self.stage.stop(reason)
+            self.tell("ending…")
+        elif reason != _HANGS_UP:
+            # A terminal that hangs up may say so more than once: itself, and by the shell.
+            self._leave(INTERRUPTED)
+
+    def fail(self, error: Exception) -> None:
+        """End by a failure of ours; it is told behind the screen, in one line like any other."""
+        self.failure = self.failure or error
+        self._leave(1)
 
     def _handle_exception(self, error: Exception) -> None:
-        # The library's own edge. Its page of traceback would hide the one line that is told behind the screen.
-        self.failure = self.failure or error
-        self.drawn.set()
-        super()._handle_exception(error)
+        # The library's own edge, which would print a page. Whoever drives the screen need not wait for it either.
+        self._exception_event.set()
+        self.fail(error)
 
-    def _print_error_renderables(self) -> None:
-        self._exit_renderables.clear()
+    def panic(self, *renderables: Any) -> None:
+        """End as the library's thread that reads keys has failed."""
+        self.fail(RuntimeError("no key can be read any more"))
+
+    def _failed_beside(self, loop: asyncio.AbstractEventLoop, told: dict[str, Any]) -> None:
+        """Take what failed outside the library's edge: at a signal, or while lines were drawn."""
+        error = told.get("exception")
+        if "handle" in told and isinstance(error, Exception):
+            self.fail(error)
+        else:
+            loop.default_exception_handler(told)
 
     # -- drawing
 
-    @guarded
     def _tick(self) -> None:
         desk = self.desk
         if desk is None or self.stage.ended.done():
             return
         if is_gone(self._driver) and not self._ending:
-            self.quit("SIGHUP")
+            self.quit(_HANGS_UP)
         if is_behind(self._driver):
             self.skipped += 1
             return
-        if self._owes_drawing:
+        if self._owes_drawing or self.picture is None:
             self.redraw()
         if self._asked is not None:
             self.skipped += 1
             desk.held_up()
             return
         self._asked = time.perf_counter()
-        if not self.stage.take(desk.look(), lambda picture: self._later(self._arrived, picture)):
+        if not self.stage.take(desk.look(), self._hand_over):
             self._asked = None
-        if self.picture is None:
-            self._wait()
 
     def _wait(self) -> None:
         """Show what there is to say before the first picture."""
-        canvas = self.canvas("main")
-        width, height = canvas.size
-        said = [printable(text) for text in self.stage.said[-max(1, height - 2) :]]
-        canvas.show(waiting_rows(said, width, height))
+        if self.sheet.size != self._waiting_for:
+            self._waiting_for = self.sheet.size
+            self.sheet.divide(waiting(*self._waiting_for))
+        main = self.panel("main")
+        said = [printable(text) for text in self.stage.said[-max(1, main.size.height - 2) :]]
+        main.show(waiting_rows(said, *main.size))
         self.foot()
 
-    @guarded
+    def _hand_over(self, picture: "Picture | Exception") -> None:
+        """Take a picture in the stage's thread."""
+        self.call_later(self._arrived, picture)
+
     def _arrived(self, picture: "Picture | Exception") -> None:
         asked, self._asked = self._asked, None
-        if not self.is_running or self.desk is None:
-            return
         if isinstance(picture, Exception):
             raise picture
+        assert self.desk is not None
         started = time.perf_counter()
         before, self.picture = self.picture, picture
         self.desk.arrived(picture, before)
@@ -282,44 +218,36 @@ class BoardApp(App[None], inherit_bindings=False):
             self._is_to_redraw = True
             self.call_later(self.redraw)
 
-    @guarded
     def redraw(self) -> None:
         """Draw the present picture once more, after something was moved."""
         self._is_to_redraw = False
         self._owes_drawing = is_behind(self._driver)
-        if self.picture is not None and self.desk is not None and self.is_running and not self._owes_drawing:
+        if self._owes_drawing:
+            return
+        if self.picture is None or self.desk is None:
+            self._wait()
+        else:
             self.desk.draw(self.picture)
 
-    def on_resize(self) -> None:
-        """Draw everything anew."""
-        self.call_after_refresh(self.redraw)
+    @property
+    def said(self) -> str:
+        """What stands in the last line beside the keys."""
+        return self._foot.said
 
     def tell(self, text: str) -> None:
         """Say something in the last line for some seconds."""
-        self._message = (text, time.monotonic() + _SAID_FOR_S)
-        self.foot()
+        self._foot.tell(text)
 
     def foot(self, busy: str = "") -> None:
-        """Draw the last line: keys, and what was said last, for some seconds; `busy` goes before, as long as it lasts."""
-        said, now = self.stage.said, time.monotonic()
-        heard = (len(said), said[-1]) if said else (0, "")
-        if heard != self._heard:
-            self._heard, self._message = heard, (heard[1], now + _SAID_FOR_S)
-        text, until = self._message
-        self.said = text = busy or (text if now < until else "")
-        canvas = self.canvas("foot")
-        if (text, canvas.size.width) != self._footed:
-            self._footed = (text, canvas.size.width)
-            row, self._keys_at = foot_row(self.table, self.view.footer, canvas.size.width, text)
-            canvas.show([row])
+        """Draw the last line; `busy` stands there as long as it lasts."""
+        self._foot.show(busy)
 
     def paint(self) -> None:
         """Give everything the colours of the theme."""
         palette = PALETTES[self._palette]
         self.theme = palette.name
         self.styles_of = palette.styles(colours=not self.no_color)
-        for canvas in self.board.query(Canvas):
-            canvas.repaint(self.styles_of)
+        self.sheet.repaint(self.styles_of)
 
     def next_theme(self) -> str:
         """Take the next theme, and return its name."""
@@ -330,7 +258,6 @@ class BoardApp(App[None], inherit_bindings=False):
 
     # -- keys and mouse
 
-    @guarded
     def on_key(self, event: events.Key) -> None:
         """Do what a key means here."""
         if len(self.screen_stack) > 1:
@@ -348,35 +275,41 @@ class BoardApp(App[None], inherit_bindings=False):
             if name == "app.quit":
                 self.quit("q")
             return
-        self._message = ("", 0.0)
+        self._foot.forget()
         try:
             self.desk.press(name, key)
         except FeedtapeError as error:
             self.tell(str(error))
         self._redraw_soon()
 
-    @guarded
     def on_click(self, event: events.Click) -> None:
         """Press a key in the last line; the rest is for the desk."""
-        canvas = event.widget
-        if not isinstance(canvas, Canvas) or len(self.screen_stack) > 1:
+        panel = self.sheet.panel_at(event.x, event.y) if event.widget is self.sheet else None
+        if panel is None:
             return
-        if canvas.id == "foot":
-            for start, end, name in self._keys_at:
-                if start <= event.x < end:
-                    self.press(name)
+        x, y = event.x - panel.place.x, event.y - panel.place.y
+        if panel.id == "foot":
+            name = self._foot.key_at(x)
+            if name is not None:
+                self.press(name)
         elif self.desk is not None:
-            self.desk.clicked(canvas, event.x, event.y)
+            self.desk.clicked(panel, x, y)
             self._redraw_soon()
 
-    @guarded
-    def on_mouse_scroll_down(self) -> None:
-        """Move the cursor down."""
-        if len(self.screen_stack) == 1:
-            self.press("view.down")
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        """Scroll the panel below the mouse, or move the cursor down."""
+        self._wheel(event, 1)
 
-    @guarded
-    def on_mouse_scroll_up(self) -> None:
-        """Move the cursor up."""
-        if len(self.screen_stack) == 1:
-            self.press("view.up")
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        """Scroll the panel below the mouse, or move the cursor up."""
+        self._wheel(event, -1)
+
+    def _wheel(self, event: events.MouseEvent, by: int) -> None:
+        # It does not say which widget it came by.
+        panel = self.sheet.panel_at(event.screen_x, event.screen_y) if len(self.screen_stack) == 1 else None
+        if panel is None or self.desk is None:
+            return
+        if self.desk.wheeled(panel, by):
+            self._redraw_soon()
+        else:
+            self.press("view.down" if by > 0 else "view.up")

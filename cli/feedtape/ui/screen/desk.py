@@ -3,15 +3,19 @@
 from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
+from typing import Final
 
 from feedtape.replay.times import iso
 from feedtape.ui.chain import ChainPicture
 from feedtape.ui.draw import scene
 from feedtape.ui.draw.chain_rows import CALL, PUT, Cursor, moved, option_at
-from feedtape.ui.screen.canvas import Canvas
 from feedtape.ui.screen.panels import Panels
+from feedtape.ui.screen.sheet import Panel
 from feedtape.ui.screen.svg import picture_of
 from feedtape.ui.view import LAYOUTS
+
+_WHEEL: Final = 3
+"""Lines by which a turn of the mouse wheel scrolls."""
 
 
 class Desk(Panels):
@@ -32,24 +36,32 @@ class Desk(Panels):
     def held_up(self) -> None:
         """Say what the stage is busy with, if a picture takes long."""
 
-    def clicked(self, canvas: Canvas, x: int, y: int) -> None:
+    def clicked(self, panel: Panel, x: int, y: int) -> None:
         """Take a click: on a box it selects, the second one zooms."""
-        for box in self.boxes if canvas.id == "main" else ():
+        for box in self.boxes if panel.id == "main" else ():
             if box.holds(x, y):
                 is_again = box.target == self.view.selected
                 self.view.selected = box.target
                 if is_again:
                     self.do_view_zoom()
 
+    def wheeled(self, panel: Panel, by: int) -> bool:
+        """Take a turn of the mouse wheel over a panel that scrolls; tell whether it is one."""
+        if panel.id not in self.view.scrolls:
+            return False
+        self.view.scroll(panel.id, by * _WHEEL)
+        return True
+
     def do_app_quit(self) -> None:
         """Quit."""
         self.app.quit("q")
 
     def do_app_help(self) -> None:
-        """Show all keys."""
+        """Show all keys, and what the marks on the screen mean."""
+        from feedtape.ui.legend import parts_shown
         from feedtape.ui.screen.overlays import Help
 
-        self.app.push_screen(Help(self.app.table, self.view.screen, self.app.styles_of))
+        self.app.push_screen(Help(self.app.table, self.view.screen, parts_shown(self.view), self.app.styles_of))
 
     def do_app_close(self) -> None:
         """Close what is open, the newest first."""
@@ -57,7 +69,7 @@ class Desk(Panels):
         if view.cursor:
             view.cursor = 0
         elif view.opened:
-            view.opened.clear()
+            view.close()
         elif view.is_across:
             view.is_across = False
         elif view.zoomed:
@@ -160,7 +172,7 @@ class Desk(Panels):
             view.cursor = max(-len(asks), min(len(bids), view.cursor + by))
 
     def _page(self) -> int:
-        return max(1, self.app.canvas("main").size.height // 2 - 1)
+        return max(1, self.app.panel("main").size.height // 2 - 1)
 
     def do_view_page_up(self) -> None:
         """Move the cursor up a page."""
@@ -201,7 +213,30 @@ class Desk(Panels):
         self._toggle("statistics")
 
     def _toggle(self, name: str) -> None:
-        self.view.opened ^= {name}
+        self.view.toggle(name)
+
+    def do_view_panel_up(self) -> None:
+        """Scroll the open panel up a line."""
+        self._scroll(-1)
+
+    def do_view_panel_down(self) -> None:
+        """Scroll the open panel down a line."""
+        self._scroll(1)
+
+    def do_view_panel_page_up(self) -> None:
+        """Scroll the open panel up a page."""
+        self._scroll(-1, pages=True)
+
+    def do_view_panel_page_down(self) -> None:
+        """Scroll the open panel down a page."""
+        self._scroll(1, pages=True)
+
+    def _scroll(self, by: int, *, pages: bool = False) -> None:
+        name = self.view.front
+        if name is None:
+            self.tell("no panel is open that scrolls")
+        else:
+            self.view.scroll(name, by * max(1, self.app.panel(name).size.height - 3) if pages else by)
 
     def do_view_coarser(self) -> None:
         """Group prices more coarsely."""

@@ -20,14 +20,17 @@ class Help(ModalScreen[None]):
 
     CSS: ClassVar[str] = """
     Help { align: center middle; }
-    #page { width: 86; max-width: 100%; height: 100%; border: round $primary; padding: 0 1; background: $background; }
+    #page { width: 86; max-width: 100%; height: 100%; border: round $primary; padding: 0 1; background: $background;
+        scrollbar-gutter: stable; }
     #page Canvas { width: 1fr; }
     """
     _SCROLLS = frozenset({"up", "down", "pageup", "pagedown", "home", "end"})
 
-    def __init__(self, table: Sequence[Key], screen: str, styles: Mapping[str, Style]) -> None:
+    def __init__(self, table: Sequence[Key], screen: str, parts: Sequence[str], styles: Mapping[str, Style]) -> None:
+        """Prepare; `parts` are those that the screen has now, as the legend names them."""
         super().__init__()
         self._table = table
+        self._parts = parts
         self._of = screen
         self._styles = styles
 
@@ -40,7 +43,6 @@ class Help(ModalScreen[None]):
         """Write it."""
         canvas = self.query_one("#help", Canvas)
         canvas.repaint(self._styles)
-        canvas.styles.height = len(help_rows(self._table, self._of, 80))
         self.call_after_refresh(self._write)
         self.query_one("#page").focus()
 
@@ -50,7 +52,9 @@ class Help(ModalScreen[None]):
 
     def _write(self) -> None:
         canvas = self.query_one("#help", Canvas)
-        canvas.show(help_rows(self._table, self._of, max(20, canvas.size.width)))
+        rows = help_rows(self._table, self._of, max(20, canvas.size.width), self._parts)
+        canvas.styles.height = len(rows)
+        canvas.show(rows)
 
     def on_key(self, event: events.Key) -> None:
         """Close, but for keys that scroll."""

@@ -9,23 +9,26 @@ from feedtape.ui.draw import scene
 from feedtape.ui.draw.chain_rows import clamped
 from feedtape.ui.draw.depth_map import DepthMap
 from feedtape.ui.draw.grid import Box
+from feedtape.ui.draw.places import Place, places
 from feedtape.ui.draw.rows import Cell, Row
+from feedtape.ui.keymap import first_keys
 from feedtape.ui.picture import BookPicture, Look, Picture
 from feedtape.ui.view import View
 
 if TYPE_CHECKING:
     from feedtape.ui.screen.app import BoardApp
 
-_WIDE: Final = 74
-"""Columns from which something stands beside the book."""
-_HIGH: Final = 36
-"""Lines from which two panels stand below each other."""
+_COSTED: Final = 500
+"""Levels a side that are looked at where the cost of a size is told of all books."""
 _DEEPEST: Final = 5_000
 """Levels a side that are looked at where they are grouped."""
 
 
 class Panels:
     """Draws pictures on the panels of a screen."""
+
+    has_line = False
+    """Whether there is a line of time."""
 
     def __init__(self, app: "BoardApp") -> None:
         self.app = app
@@ -34,7 +37,9 @@ class Panels:
         self.chain: ChainPicture | None = None
         """The chain as it was shown last."""
         self._maps: dict[str, DepthMap] = {}
-        self._arranged: tuple[Any, ...] = ()
+        self._arranged: dict[str, Place] = {}
+        for scroll in self.view.scrolls.values():
+            scroll.keys = first_keys(app.table, "view.panel-up", "view.panel-down")
 
     @property
     def stage(self) -> Any:
@@ -58,7 +63,7 @@ class Panels:
             # A chain may have hundreds of books, of which one is looked at; a status has a line for each.
             targets=detailed if view.is_chain and not view.is_folded else None,
             detailed=detailed,
-            levels=1 if is_status else max(10, self.app.size.height),
+            levels=1 if is_status else _COSTED if view.is_across and view.size is not None else max(10, self.app.size.height),
             deep=_DEEPEST if is_grouped else max(200, abs(view.cursor) + 100),
             chain=view.is_chain and (view.is_folded or not view.zoomed),
             expiry=self._expiry(),
@@ -112,11 +117,12 @@ class Panels:
     def raw_rows(self, book: BookPicture | None, width: int, height: int) -> list[Row]:
         """Return the panel of the newest frame."""
         record, said = book.frame if book is not None and book.frame is not None else (None, ())
-        return scene.raw_rows(record, said, None, width, height)
+        return scene.raw_rows(record, said, None, width, height, self.view.scrolls["raw"])
 
     def _statistics(self, picture: Picture, book: BookPicture | None, width: int, height: int) -> list[Row]:
         counted = self.view.counters(book) if book is not None else None
-        return scene.statistics_rows(counted, picture, self._drawing(), self.stage.facts(), width, height)
+        scroll = self.view.scrolls["statistics"]
+        return scene.statistics_rows(counted, picture, self._drawing(), self.stage.facts(), width, height, scroll)
 
     def _drawing(self) -> list[tuple[str, str]]:
         times = sorted(drawn for drawn, _ in self.app.meter)
@@ -137,35 +143,23 @@ class Panels:
         return [(f"FROZEN {span(picture.time - frozen.time)} behind, {what}", "warn")]
 
     def _show(self, name: str, make: Callable[[int, int], list[Row]]) -> None:
-        canvas = self.app.canvas(name)
-        width, height = canvas.size
-        if canvas.display and width > 0 and height > 0:
-            canvas.show(make(width, height))
+        panel = self.app.panel(name)
+        if panel.is_shown:
+            panel.show(make(*panel.size))
 
     def _arrange(self, picture: Picture) -> bool:
         """Show the panels that the view wants and the terminal has room for; tell whether that changed anything."""
-        view, (width, height) = self.view, self.app.size
-        single = scene.is_book(view, picture)
-        opened = tuple(sorted(view.opened))
-        head = scene.head_height(view, picture, height)
-        arranged = (width, height, single, opened, head)
+        view, (width, height) = self.view, self.app.sheet.size
+        arranged = places(
+            width,
+            height,
+            scene.head_height(view, picture, height),
+            view.opened,
+            single=scene.is_book(view, picture),
+            has_line=self.has_line,
+        )
         if arranged == self._arranged:
             return False
         self._arranged = arranged
-        panels = [name for name in ("raw", "statistics") if name in view.opened]
-        beside = single and width >= _WIDE
-        stacked = beside and height >= _HIGH
-        canvases = {name: self.app.canvas(name) for name in ("head", "main", "map", "trades", "raw", "statistics")}
-        canvases["head"].styles.height = head
-        canvases["trades"].display = beside and (not panels or stacked)
-        for name in ("raw", "statistics"):
-            canvases[name].display = name in panels
-        canvases["map"].display = "map" in view.opened and single
-        side = self.app.board.query_one("#side")
-        side.display = beside or bool(panels)
-        # A narrow terminal gives the panel all its room.
-        self.app.board.query_one("#left").display = beside or not panels or width >= _WIDE
-        side.styles.width = scene.side_width(width, bool(panels)) if width >= _WIDE else "1fr"
-        side.styles.margin = (0, 0, 0, 1) if width >= _WIDE else 0
-        self.app.call_after_refresh(self.app.redraw)
+        self.app.sheet.divide(arranged)
         return True

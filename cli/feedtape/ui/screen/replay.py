@@ -11,8 +11,8 @@ from feedtape.ui.draw.rows import Cell, Row
 from feedtape.ui.draw.time_line import head_words, line_rows
 from feedtape.ui.picture import BookPicture
 from feedtape.ui.play_stage import SEEKING, PlayStage
-from feedtape.ui.screen.canvas import Canvas
 from feedtape.ui.screen.desk import Desk
+from feedtape.ui.screen.sheet import Panel
 
 _SHORT_S: Final = 5
 _LONG_S: Final = 60
@@ -21,10 +21,11 @@ _LONG_S: Final = 60
 class ReplayDesk(Desk):
     """Shows a tape that is played, and moves on it."""
 
+    has_line = True
+
     def __init__(self, app: Any) -> None:
         super().__init__(app)
         self._found: Condition | None = None
-        app.canvas("line").display = True
 
     @property
     def stage(self) -> PlayStage:
@@ -39,7 +40,7 @@ class ReplayDesk(Desk):
 
     def _draw_panels(self, *given: Any) -> None:
         super()._draw_panels(*given)
-        self._show("line", lambda width, height: line_rows(self.stage.timeline, self.stage.head, width))
+        self._show("line", lambda width, height: line_rows(self.stage.timeline, self.stage.head, width, self.stage.named))
 
     def raw_rows(self, book: BookPicture | None, width: int, height: int) -> list[Row]:
         """Return the frame at which a pause stands, with exactly what it changed; the newest of the book while it plays."""
@@ -52,15 +53,15 @@ class ReplayDesk(Desk):
             if book is None or target == book.target
             for change in changes
         ]
-        return scene.raw_rows(told.record, told.events, changed, width, height)
+        return scene.raw_rows(told.record, told.events, changed, width, height, self.view.scrolls["raw"])
 
-    def clicked(self, canvas: Canvas, x: int, y: int) -> None:
+    def clicked(self, panel: Panel, x: int, y: int) -> None:
         """Go where the line of time was clicked."""
-        if canvas.id == "line" and canvas.size.width > 1:
-            share = x / (canvas.size.width - 1)
+        if panel.id == "line" and panel.size.width > 1:
+            share = x / (panel.size.width - 1)
             self.stage.seek(lambda head: head.first + int((head.last - head.first) * share))
         else:
-            super().clicked(canvas, x, y)
+            super().clicked(panel, x, y)
 
     def held_up(self) -> None:
         """Say what is being looked for."""
