@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -124,8 +124,10 @@ async def live(
             await _begun(running, events)
             await asyncio.wait((running,), timeout=seconds)
             exchange.calm()
+            # What was lost before shows with the next update alone.
+            before = {target: keeper.counters.updates for target, keeper in session.books.items()}
             await asyncio.wait((running,), timeout=calm_s)
-            await _whole(running, session, wants_books="book" in channels)
+            await _whole(running, session, before, wants_books="book" in channels)
             exchange.pause()
             await _quiet(running, events)
         finally:
@@ -140,11 +142,14 @@ async def live(
     return Lived(session, exchange, records, events, said, failure)
 
 
-async def _whole(running: asyncio.Future[None], session: Session, *, wants_books: bool) -> None:
-    """Return when there are books and every one is live: how long that takes depends on the machine."""
+async def _whole(running: asyncio.Future[None], session: Session, before: Mapping[str, int], *, wants_books: bool) -> None:
+    """Return when there are books and every one is live, and goes on: how long that takes depends on the machine."""
     for _ in range(600):
         has_begun = bool(session.books) or not wants_books
-        if running.done() or (has_begun and all(keeper.is_live for keeper in session.books.values())):
+        books = session.books.items()
+        if running.done() or (
+            has_begun and all(one.is_live and one.counters.updates > before.get(name, 0) for name, one in books)
+        ):
             return
         await asyncio.sleep(0.02)
 

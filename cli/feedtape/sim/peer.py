@@ -115,10 +115,9 @@ class Peer:
         self._struck = False
         for timer in self._timers:
             timer.cancel()
-        self._release()
-        for frame in self._overtaken.values():
-            self._put(frame)
+        self._delayed = deque([*(self._delayed or ()), *self._overtaken.values()])
         self._overtaken.clear()
+        self._release()
 
     def end(self) -> None:
         """Stop the clocks, once the connection is gone."""
