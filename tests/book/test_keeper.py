@@ -221,6 +221,20 @@ def test_a_hole_while_waiting_throws_away_what_came_before_it() -> None:
     assert isinstance(resync, Resync) and stage.prices == ["110", "1"]
 
 
+@pytest.mark.parametrize("integrity", [SPOT, FUTURES])
+@pytest.mark.parametrize("is_live", [True, False])
+def test_a_delta_without_its_numbers_is_a_hole_and_keeps_no_snapshot_from_joining(integrity: Integrity, is_live: bool) -> None:
+    stage = live(integrity) if is_live else Stage(integrity)
+    first, prev = (None, 105) if integrity is SPOT else (106, None)
+    known = stage.keeper.take_delta(BookDelta(TARGET, 50, 500, "depth", [("7", "1")], [], first, 110, prev), 1)
+    assert [type(event) for event in known or ()] == ([Gap] if is_live else [])
+    assert not stage.keeper.is_live and stage.keeper.digest() is None
+    stage.delta(111, 115, 110)
+    assert stage.keeper.wants_snapshot
+    stage.snapshot(112)
+    assert stage.state is State.LIVE and stage.prices == ["115", "1"]
+
+
 def test_a_hole_throws_away_a_held_snapshot() -> None:
     stage = Stage()
     stage.snapshot(106)

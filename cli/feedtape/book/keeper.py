@@ -621,6 +621,10 @@ class BookKeeper:
 
     def _wait(self, delta: BookDelta) -> Sequence[Event]:
         held, rule = self._held, self.integrity.sequence
+        if rule is not None and not self._waiting and not rule.begins(delta):
+            # No snapshot would ever reach it; the one that follows begins the chain.
+            self._chain = None
+            return ()
         if held is not None and rule is not None and held.sequence is not None:
             verdict = rule.bridges(held.sequence, delta)
             if verdict is Verdict.OLD:

@@ -48,6 +48,10 @@ class SequenceRule(Protocol):
         """Judge a delta against a snapshot with that sequence number. GAP means that the snapshot is too old."""
         ...
 
+    def begins(self, delta: BookDelta) -> bool:
+        """Whether a chain can begin with a delta; one without its numbers would never join a snapshot."""
+        ...
+
     def missed(self, last: int, delta: BookDelta) -> int | None:
         """How many update ids lie in the hole that `follows` found; None where the ids do not tell."""
         ...
@@ -81,6 +85,10 @@ class Contiguous:
             # Binance gives a symbol that never had an order the snapshot -1, without levels: any first update continues it.
             return Verdict.NEXT
         return self.follows(sequence, delta)
+
+    def begins(self, delta: BookDelta) -> bool:
+        """See `SequenceRule.begins`."""
+        return delta.first is not None and delta.last is not None
 
     def missed(self, last: int, delta: BookDelta) -> int | None:
         """The ids between, exactly."""
@@ -121,6 +129,10 @@ class Chained:
             return Verdict.NEXT
         return Verdict.GAP
 
+    def begins(self, delta: BookDelta) -> bool:
+        """See `SequenceRule.begins`."""
+        return delta.prev is not None and delta.last is not None
+
     def missed(self, last: int, delta: BookDelta) -> int | None:
         """The distance of ids in the hole: an upper bound, since ids of other things lie between."""
         return delta.prev - last if delta.prev is not None and delta.prev > last else None
@@ -151,6 +163,10 @@ class Ordered:
         if number is None:
             return Verdict.GAP
         return Verdict.NEXT if number > sequence else Verdict.OLD
+
+    def begins(self, delta: BookDelta) -> bool:
+        """See `SequenceRule.begins`."""
+        return (delta.time if self.chained else delta.last) is not None
 
     def missed(self, last: int, delta: BookDelta) -> int | None:
         """Nothing tells."""
