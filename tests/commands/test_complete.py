@@ -13,6 +13,7 @@ from feedtape.commands.complete import joined
 from feedtape.feed.known import remember
 from feedtape.model.channels import CHANNELS
 from feedtape.model.instruments import Instrument
+from feedtape.ui.playing import PAUSES
 from feedtape.venues import registry
 from stage_cli import inside, whole_tape
 
@@ -95,6 +96,8 @@ def test_the_words_of_options(offered: Offered, home: Path) -> None:
     assert "book,book" not in offered("watch", "--channels", "book,")
     assert offered("record", "--fault", "drop", "=") == ["0.01"]
     assert "max" in offered("replay", "--speed", "")
+    assert offered("replay", "--pause-on", "") == [*PAUSES]
+    assert offered("replay", "--pause-on", "gap,m") == ["gap,mark"]
     assert offered("symbols", "krak") == ["kraken", "kraken-futures"]
     assert "--rotate-every" in offered("record", "--rot")
     config = home / ".config" / "feedtape" / "config.toml"

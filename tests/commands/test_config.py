@@ -152,9 +152,39 @@ def test_the_near_name_is_in_the_hint(home: Path, tape: Path, monkeypatch: pytes
     assert inside("info", tape).err.endswith("hint: did you mean rotate-every or rotate-size?\n")
     write(home, "")
     monkeypatch.setenv("FEEDTAPE_RECORD__LEVL", "3")
-    assert (
-        "no setting has the variable FEEDTAPE_RECORD__LEVL\nhint: did you mean FEEDTAPE_RECORD__LEVEL" in inside("info", tape).err
-    )
+    assert "there is no variable FEEDTAPE_RECORD__LEVL\nhint: did you mean FEEDTAPE_RECORD__LEVEL" in inside("info", tape).err
+
+
+MISTYPED = {
+    "FEEDTAPE_RECORD_LEVEL": "did you mean FEEDTAPE_RECORD__LEVEL",
+    "FEEDTAPE_COLOUR": "did you mean FEEDTAPE_COLOR?",
+    "FEEDTAPE_URL_BINANCEE": "did you mean FEEDTAPE_URL_BINANCE",
+    "FEEDTAPE_DIRECTORY": "did you mean FEEDTAPE_DIR?",
+    "FEEDTAPE_XYZ": "unset FEEDTAPE_XYZ",
+}
+
+
+@pytest.mark.parametrize("name", MISTYPED)
+def test_a_mistyped_variable_is_refused_by_every_verb(tape: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "")
+    for words in (["info", tape], ["config", "check"], ["--no-config", "info", tape]):
+        done = inside(*words)
+        assert done.status == 2 and is_one_error(done)
+        assert f"there is no variable {name}\nhint: {MISTYPED[name]}" in done.err
+    assert inside("info", "--help").status == 0
+
+
+def test_variables_that_are_none_of_a_key_are_known() -> None:
+    own = ("CONFIG_HOME", "DIR", "COLOR", "FRAMES", "FRAMES_REQUIRED", "GOLDEN", "RECORD__LEVEL", "URL_BINANCE_USDM")
+    variables = {f"FEEDTAPE_{name}": "1" for name in own} | {"FEEDTAPE_COLOR": "never", "_FEEDTAPE_COMPLETE": "x"}
+    assert read(VERBS, variables).problems == []
+
+
+def test_without_configuration_a_keys_variable_is_not_even_looked_at(tape: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FEEDTAPE_RECORD__LEVEL", "fast")
+    monkeypatch.setenv("FEEDTAPE_RECORD__LEVL", "3")
+    monkeypatch.setenv("FEEDTAPE_COLOR", "red")
+    assert inside("info", tape).status == 2 and inside("--no-config", "info", tape).status == 0
 
 
 def test_a_verbs_own_refusal_says_where_the_value_is_from(home: Path) -> None:
@@ -274,6 +304,7 @@ def test_the_documentations_file_is_what_init_writes() -> None:
 
 def test_every_variable_is_in_the_documentation() -> None:
     page = (DOCS / "configuration.md").read_text()
-    own = re.findall(r"FEEDTAPE_[A-Z]+(?:_[A-Z]+)*", (DOCS.parent / "cli/feedtape/commands/settings.py").read_text())
-    assert set(own) <= set(re.findall(r"FEEDTAPE_[A-Z]+(?:_[A-Z]+)*", page))
+    for file in ("settings.py", "config_files.py"):
+        own = re.findall(r"FEEDTAPE_[A-Z]+(?:_[A-Z]+)*", (DOCS.parent / "cli/feedtape/commands" / file).read_text())
+        assert set(own) <= set(re.findall(r"FEEDTAPE_[A-Z]+(?:_[A-Z]+)*", page))
     assert variable("record", "rotate-every") in page

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from feedtape.sim.process import launch
+from feedtape.ui.summary import amount
 from stage_cli import PROGRAM, TARGET, ask, ended, feedtape, inside, is_one_error, started, until
 
 FAST = ("--sim", "--rate", "200")
@@ -38,12 +39,15 @@ def begun(path: Path, *words: object) -> subprocess.Popen[bytes]:
 
 def test_segments_are_printed_kept_and_proven_as_one(tmp_path: Path) -> None:
     folder = tmp_path / "tapes"
-    words = ("-d", "5s", "--rotate-every", "1s", "--keep", "3", "--print-files", "-q", "-o", f"{folder}/")
+    words = ("-d", "5s", "--rotate-every", "1s", "--keep", "3", "--print-files", "-o", f"{folder}/")
     done = feedtape("record", TARGET, *FAST, *words, within_s=60)
     assert done.status == 0, done.err
     printed = [Path(line) for line in done.out.decode().splitlines()]
     assert len(printed) >= 5 and sorted(printed) == printed
     assert sorted(folder.iterdir()) == printed[-3:]
+    assert f"files    {len(printed)} segments written, " in done.err
+    kept = f"kept     3 segments, {amount(sum(map(size_of, printed)))} on disk; {len(printed) - 3} older ones deleted (--keep)"
+    assert kept in done.err
     for named in (folder, printed[-2], folder / "*.tape.zst"):
         told = inside("verify", named, "--json")
         assert told.status == 0
@@ -61,6 +65,7 @@ def test_a_recording_ends_at_its_size(tmp_path: Path) -> None:
     done = feedtape("record", TARGET, *FAST, "--max-size", "30kB", "--json", "-o", tmp_path / "a.tape.zst", within_s=60)
     assert done.status == 0
     told = done.json()
+    assert (told["tapes"], told["tapes_kept"], told["size_kept"]) == (1, 1, told["size"])
     assert told["reason"] == "30.0 kB of tape" and 30_000 <= told["size"] == size_of(tmp_path / "a.tape.zst") < 90_000
 
 
@@ -160,6 +165,19 @@ def test_a_full_disk_ends_a_recording_loudly(tmp_path: Path, exchange: str) -> N
     assert b"a.tape.zst cannot be written any further: File too large" in done.stderr
     told = inside("verify", path, "--json").json()
     assert told["state"] == "cut" and told["frames"] > 50 and told["losses"] == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no terminal hangs up there")
+def test_a_terminal_that_hangs_up_at_once_leaves_no_cut_tape(tmp_path: Path) -> None:
+    path = tmp_path / "a.tape.zst"
+    # Whatever runs the tests may survive a hang-up, and what it starts would, too.
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    recorder = started("record", TARGET, "-o", path, "--url", "ws://127.0.0.1:9")
+    signal.signal(signal.SIGHUP, before)
+    until(path.exists)
+    recorder.send_signal(signal.SIGHUP)
+    ended(recorder)
+    assert not path.exists() or inside("info", path, "--json").json()["state"] == "complete"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="open files stay where they are there")

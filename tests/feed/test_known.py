@@ -20,12 +20,17 @@ def listed(symbol: str, trading: bool | None = None) -> Instrument:
     return Instrument(symbol=symbol, kind="spot", trading=trading)
 
 
-def test_lists_add_up_without_what_is_dead_or_cannot_be_typed(tmp_path: Path) -> None:
+def test_the_last_list_is_kept_without_what_is_dead_or_cannot_be_typed(tmp_path: Path) -> None:
     environment = {"XDG_CACHE_HOME": str(tmp_path)}
     assert known("okx", environment) == []
     remember("okx", [listed("B"), listed("C"), listed("D\nE")], environment)
-    remember("okx", [listed("A"), listed("C", trading=False)], environment)
+    assert known("okx", environment) == ["B", "C"]
+    remember("okx", [listed("C", trading=False), listed("B", trading=True), listed("A")], environment)
     assert known("okx", environment) == ["A", "B"]
+    for day in range(3):
+        # Options come and go.
+        remember("okx", [listed(f"BTC-{day}-{strike}-C") for strike in range(2)], environment)
+    assert known("okx", environment) == ["BTC-2-0-C", "BTC-2-1-C"]
     assert [path.name for path in (tmp_path / "feedtape" / "symbols").iterdir()] == ["okx"]
 
 
@@ -40,9 +45,9 @@ def test_a_relative_folder_is_ignored() -> None:
     assert cache_folder({"XDG_CACHE_HOME": "x"}) == Path.home() / ".cache" / "feedtape"
 
 
-def test_a_list_is_remembered_where_it_is_the_venues_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_list_is_remembered_where_it_is_the_venues_own_and_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    with launch("okx", symbols=["BTC-USDT", "ETH-USDT"]) as url:
+    with launch("okx", symbols=["BTC-USDT", "ETH-USDT-SWAP"]) as url:
         assert inside("symbols", "okx", "--url", url).status == 0
         assert known("okx", os.environ) == []
 
@@ -51,4 +56,6 @@ def test_a_list_is_remembered_where_it_is_the_venues_own(tmp_path: Path, monkeyp
             rest_url = url.replace("ws://", "http://", 1)
 
         show(Here(), "BTC*", None, every=False, json=True)
-    assert known("okx", os.environ) == ["BTC-USDT", "ETH-USDT"]
+        # For one symbol the venue is asked for its kind alone.
+        show(Here(), "BTC-USDT", None, every=False, json=True)
+    assert known("okx", os.environ) == ["BTC-USDT", "ETH-USDT-SWAP"]

@@ -58,3 +58,20 @@ def test_nothing_is_shown_early_or_out_of_order(times: list[int], speed: float) 
     assert all(before <= after for before, after in pairwise(shown))
     for time, moment in zip(times, shown, strict=True):
         assert moment == pytest.approx((time - times[0]) / 1e9 / speed, abs=1e-6)
+
+
+def test_the_tapes_time_goes_on_between_records() -> None:
+    hands = Hands()
+    assert Pace(1, hands).time() is None
+    pace = Pace(2, hands, at=7 * SECOND)
+    assert pace.time() == 7 * SECOND and pace.wait_s(17 * SECOND) == 5
+    hands.now += 3
+    assert pace.time() == 13 * SECOND and pace.wait_s(17 * SECOND) == 2
+
+
+def test_a_silence_is_shortened_from_where_one_begins_in_it() -> None:
+    hands = Hands()
+    pace = Pace(1, hands, idle_limit_s=2, at=8 * SECOND)
+    assert pace.wait_s(40 * SECOND) == 2
+    hands.now += 1
+    assert pace.time() == 39 * SECOND

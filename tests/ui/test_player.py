@@ -76,3 +76,25 @@ def test_a_step_that_told_a_frame_is_told_until_the_next_move(playback: Playback
     player.reel.seek(START)
     player.moved()
     assert player.step_told is None
+
+
+def test_a_pause_in_a_silence_stands_in_it_and_what_is_due_stays_due(tmp_path: Path) -> None:
+    script = Script(tmp_path / "a.tape.zst").live()
+    silent = script.now
+    script.now += 3600 * 10**9
+    script.delta()
+    with Playback(script.finish()) as playback:
+        player = begun(playback, since=silent, speed=60.0)
+        player.advance()
+        for change in (player.toggle, player.toggle, lambda: player.pace(2), lambda: player.stay(player.now())):
+            change()
+            assert silent <= player.head.time < silent + 600 * 10**9 and player.reel.time == silent
+        # An hour at 120 times its speed takes half a minute.
+        assert 20 < (player.due_in() or 0) < 31
+
+
+def test_it_pauses_for_books_that_are_shown_alone(playback: Playback) -> None:
+    player = played(begun(playback, pause_on=frozenset({"gap"}), only=("binance:ETHUSDT",)))
+    assert player.head.is_at_end
+    player = played(begun(playback, pause_on=frozenset({"gap"}), only=("BINANCE:btcusdt",)))
+    assert player.head.is_paused

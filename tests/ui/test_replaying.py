@@ -13,7 +13,7 @@ from feedtape.replay.playback import Playback
 from feedtape.ui.play_stage import PlayStage
 from feedtape.ui.playing import Playing
 from feedtape.ui.replaying import told_replay
-from stage_cli import TARGET, Script, eventful, until, whole_tape
+from stage_cli import TARGET, Script, eventful, inside, is_one_error, until, whole_tape
 
 Act = Callable[[PlayStage], None]
 
@@ -62,6 +62,13 @@ def test_a_cut_tape_is_told_whatever_was_played_of_it(tmp_path: Path, act: Act, 
         f"hint: feedtape repair {tape} -o {tmp_path / 'a-fixed.tape.zst'}",
         "ends with status 3: the tape is cut",
     ]
+
+
+def test_a_picture_that_cannot_be_written_is_told_in_a_line(tmp_path: Path) -> None:
+    tape = whole_tape(tmp_path / "a.tape.zst")
+    path = tmp_path / "nowhere" / "a.svg"
+    done = inside("replay", tape, "--svg", path, "--size", "40x10")
+    assert done.status == 1 and is_one_error(done) and f"{path} cannot be written: No such file or directory" in done.err
 
 
 def test_the_end_is_not_missed_where_it_was_not_asked_for_or_is_still_to_come(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from feedtape.errors import TapeError
+from feedtape.errors import TapeError, UsageError
 from feedtape.model.records import MARKER
 from feedtape.replay.bookmarks import bookmarks_path
 from feedtape.replay.playback import Playback
@@ -82,3 +82,32 @@ def test_a_time_beyond_the_tape_is_its_nearest_end(stood: Stood) -> None:
     assert stood.player.head.time == stood.player.head.last
     stood.seeker.seek(0)
     assert stood.player.head.time == stood.player.head.first and stood.player.reel.frames == 0
+
+
+def test_a_silence_is_left_second_by_second(tmp_path: Path) -> None:
+    script = Script(tmp_path / "a.tape.zst").live()
+    silent = script.now
+    script.now += 60 * 10**9
+    script.delta()
+    with Playback(script.finish()) as playback:
+        stood = Stood(playback)
+        stood.seeker.seek(silent)
+        for number in range(1, 12):
+            stood.seeker.seek(stood.player.now() + 5 * 10**9)
+            assert stood.player.head.time == silent + number * 5 * 10**9 and stood.player.reel.time == silent
+
+
+def test_what_is_typed_is_a_time_or_a_condition_and_the_condition_can_be_gone_on_with(tape: Path, stood: Stood) -> None:
+    target = "binance:BTCUSDT"
+    stood.seeker.go_on(target)
+    assert stood.said[-1] == "no condition yet: / takes one"
+    stood.seeker.go("+0.7s", target)
+    assert stood.player.head.time == START + 700_000_000
+    stood.seeker.go("mark:news", target)
+    with pytest.raises(UsageError, match=r"the tape holds .* to .*, not 2030"):
+        stood.seeker.go("2030-01-01T00:00:00Z", target)
+    stood.seeker.go("spread > 0", target)
+    assert stood.player.head.why == "spread > 0"
+    before = stood.player.head
+    stood.seeker.go_on(target)
+    assert stood.said[-1].startswith("no further spread > 0") and stood.player.head == before

@@ -25,7 +25,7 @@ def runs() -> dict[str, Lived]:
         "everything": live("deribit", everything, channels=EVERYTHING, silence_s=5, limits=True),
         "twice": live("deribit", [PERPETUAL], lanes=2, silence_s=5),
         "lost": live("deribit", [PERPETUAL, ETHER], channels=("book",), faults=["drop=0.4"], silence_s=5),
-        "lost picture": live("deribit", grouped, channels=("book",), faults=["drop=0.3"], silence_s=5),
+        "lost picture": live("deribit", grouped, channels=("book",), faults=["drop=0.7"], silence_s=5),
         # Less than a step in the whole run: only test requests show that the connection lives, and each wants its answer.
         "quiet": live("deribit", [PERPETUAL], rate=0.2, ping_every=0.25, silence_s=3, seconds=1.8, calm_s=0.5),
         "refused": live("deribit", [PERPETUAL, ETHER], faults=[f"refuse={ETHER}"], silence_s=5),

@@ -149,10 +149,10 @@ def common(
     color: Color = None,
 ) -> None:
     """Watch, record and replay crypto market-data feeds, with proof."""
-    from feedtape.commands.config_files import read
+    from feedtape.commands.config_files import read, read_nothing
     from feedtape.commands.settings import current, use
 
-    use(None if no_config else read(VERBS, os.environ, named=config))
+    use(read_nothing(VERBS, os.environ) if no_config else read(VERBS, os.environ, named=config))
     _paint(color or current().color)
 
 

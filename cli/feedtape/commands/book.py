@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from feedtape.commands import complete
-from feedtape.commands.options import Alone, Depth, Json, Tape
+from feedtape.commands.options import Alone, BookDepth, Json, Tape
 
 
 def book(
@@ -16,7 +16,7 @@ def book(
     ] = None,
     at: Annotated[str | None, typer.Option("--at", help="The instant; the end if left out.", metavar="TIME")] = None,
     alone: Alone = False,
-    depth: Depth = 20,
+    depth: BookDepth = 20,
     json: Json = False,
 ) -> None:
     """Show a book as it stood at an instant, and how far it is proven.

@@ -2,7 +2,7 @@
 
 import io
 import os
-from collections.abc import Callable, Iterable, Iterator, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, MutableMapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any, Final
@@ -150,13 +150,24 @@ def recorded(context: typer.Context, incomplete: str) -> list[str]:
         return list(_safe(map(str, reader.header().get("targets", ()))))
 
 
+def _listed(words: Sequence[str], incomplete: str) -> list[str]:
+    """Offer the words that a list with commas does not have yet."""
+    before, comma, _ = incomplete.rpartition(",")
+    return [f"{before}{comma}{word}" for word in words if word not in before.split(",")]
+
+
 def channels(incomplete: str) -> list[str]:
     """Offer the channels that a list does not have yet."""
     from feedtape.model.channels import CHANNELS
 
-    before, comma, _ = incomplete.rpartition(",")
-    words = CHANNELS if comma else (*CHANNELS, "all")
-    return [f"{before}{comma}{word}" for word in words if word not in before.split(",")]
+    return _listed(CHANNELS if "," in incomplete else (*CHANNELS, "all"), incomplete)
+
+
+def pauses(incomplete: str) -> list[str]:
+    """Offer what can pause a replay, without what a list has already."""
+    from feedtape.ui.playing import PAUSES
+
+    return _listed(PAUSES, incomplete)
 
 
 def faults() -> list[str]:

@@ -5,14 +5,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from feedtape.commands.settings import Problem, Setting, Settings, near, tilde, user_file
+from feedtape.commands.settings import Key, Problem, Setting, Settings, near, tilde, url_variable, user_file
 from feedtape.errors import UsageError
 
 if TYPE_CHECKING:
-    from feedtape.commands.schema import Verb
+    from feedtape.commands.schema import Entry, Verb
 
 SYSTEM: Final = Path("/etc/feedtape/config.toml")
 _PREFIX: Final = "FEEDTAPE_"
+_OWN: Final = ("FEEDTAPE_CONFIG", "FEEDTAPE_CONFIG_HOME", "FEEDTAPE_DIR")
+"""Variables that stand for no key."""
+_OF_TESTS: Final = ("FEEDTAPE_FRAMES", "FEEDTAPE_FRAMES_REQUIRED", "FEEDTAPE_GOLDEN")
+"""Variables for the project's own tests, beside which subcommands run."""
+_ALIKE: Final = 0.77
+"""How alike variables must be for a hint: all begin alike, which alone is as much as is asked for elsewhere."""
 
 
 def profile_names(environment: Mapping[str, str], system: Path = SYSTEM) -> list[str]:
@@ -56,19 +62,47 @@ def read(
     settings = Settings(user)
     if asked and not user.exists():
         settings.problems.append(Problem(f"there is no file {tilde(user)}", "feedtape config init writes one"))
-    if user.exists() or system.exists() or any(map(_may_be_meant, environment)):
+    variables = _variables(environment)
+    if user.exists() or system.exists() or variables:
         from feedtape.commands import schema
 
         settings.schema = schema.sections(verbs)
         for file in (system, user):
             _Layer(settings, file).read()
-        _environment(settings, environment)
+        _environment(settings, variables)
         settings.problems += _wrong_keys(settings)
     return settings
 
 
-def _may_be_meant(variable: str) -> bool:
-    return variable.startswith(_PREFIX) and ("__" in variable or variable == _PREFIX + "COLOR")
+def read_nothing(verbs: "Mapping[str, Verb]", environment: Mapping[str, str]) -> Settings:
+    """Return a configuration that sets nothing.
+
+    Variables that are none are problems all the same, but for those that could only mean a key: a venue's address counts, and
+    mistyped it would leave the real one in place.
+    """
+    settings = Settings(user_file(environment))
+    if variables := [name for name in _variables(environment) if "__" not in name]:
+        from feedtape.commands import schema
+
+        known = _keys(schema.sections(verbs))
+        settings.problems += [_unknown(name, known) for name in variables if name not in known]
+    return settings
+
+
+def _variables(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that stand for keys, or for nothing."""
+    apart = (*_OWN, *_OF_TESTS)
+    found = {name: text for name, text in environment.items() if name.startswith(_PREFIX) and name not in apart}
+    # Most have none, and need not wait for the list of venues.
+    for name in _addresses() if found else ():
+        found.pop(name, None)
+    return found
+
+
+def _addresses() -> list[str]:
+    from feedtape.venues import registry
+
+    return list(map(url_variable, registry.names()))
 
 
 @dataclass
@@ -171,13 +205,21 @@ def variable(section: str, key: str) -> str:
     return _PREFIX + name.upper().replace("-", "_").replace(".", "_")
 
 
-def _environment(settings: Settings, environment: Mapping[str, str]) -> None:
-    known = {variable(section, key): (section, key) for section, entries in settings.schema.items() for key in entries}
-    for name, text in environment.items():
-        if not _may_be_meant(name):
-            continue
+def _keys(sections: "Mapping[str, Mapping[str, Entry]]") -> dict[str, Key]:
+    """Return the key that each variable stands for."""
+    return {variable(section, key): (section, key) for section, entries in sections.items() for key in entries}
+
+
+def _unknown(name: str, known: Iterable[str]) -> Problem:
+    hint = near(name, (*known, *_OWN, *_addresses()), _ALIKE)
+    return Problem(f"there is no variable {name}", hint or f"unset {name}")
+
+
+def _environment(settings: Settings, variables: Mapping[str, str]) -> None:
+    known = _keys(settings.schema)
+    for name, text in variables.items():
         if name not in known:
-            settings.problems.append(Problem(f"no setting has the variable {name}", near(name, known)))
+            settings.problems.append(_unknown(name, known))
             continue
         section, key = known[name]
         entry = settings.schema[section][key]

@@ -6,7 +6,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from feedtape.commands.settings import current
+from feedtape.commands.settings import current, url_variable
 from feedtape.errors import UsageError
 from feedtape.model.targets import Target
 
@@ -96,8 +96,7 @@ def overrides(targets: Sequence[Target], url: str | None, environment: Mapping[s
         if len(venues) != 1:
             raise UsageError("--url stands in for one venue, and the targets name several", hint="FEEDTAPE_URL_BINANCE=ws://…")
         return {venues[0]: url}
-    names = {venue: "FEEDTAPE_URL_" + venue.upper().replace("-", "_") for venue in venues}
-    found = {venue: environment.get(name) or current().url(venue) for venue, name in names.items()}
+    found = {venue: environment.get(url_variable(venue)) or current().url(venue) for venue in venues}
     return {venue: address for venue, address in found.items() if address}
 
 

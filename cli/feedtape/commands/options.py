@@ -189,4 +189,15 @@ BookLevel = Annotated[
     int,
     typer.Option("--book-level", help="2: books of price levels; 3: of single orders, where the venue tells them.", min=2, max=3),
 ]
-Depth = Annotated[int, typer.Option("--depth", help="Levels a side; 0 for all.", min=0)]
+Depth = Annotated[int, typer.Option("--depth", help="Levels a side; 0: as many as fit, in JSON lines the best alone.", min=0)]
+PanelDepth = Annotated[int, typer.Option("--depth", help="Levels a side on the screen; 0: as many as fit.", min=0)]
+BookDepth = Annotated[int, typer.Option("--depth", help="Levels a side; 0: all.", min=0)]
+PauseOn = Annotated[
+    str | None,
+    typer.Option(
+        "--pause-on",
+        help="On the screen: pause at these: gap, resync, crossed, checksum, mark.",
+        metavar="LIST",
+        autocompletion=complete.pauses,
+    ),
+]

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from feedtape.commands.options import Alone, Depth, Follow, From, Json, Only, Speed, Tapes, To, Verbose
+from feedtape.commands.options import Alone, Depth, Follow, From, Json, Only, PauseOn, Speed, Tapes, To, Verbose
 from feedtape.commands.screen import Fps, Group, Layout, Plain, Theme, screen_options
 from feedtape.errors import UsageError
 
@@ -18,14 +18,12 @@ def replay(
     to: To = None,
     at: Annotated[str | None, typer.Option("--at", help="Begin at this time, paused.", metavar="TIME")] = None,
     only: Only = None,
-    loop: Annotated[bool, typer.Option("-l", "--loop", help="Begin again at the end.")] = False,
+    loop: Annotated[bool, typer.Option("-l", "--loop", help="On the screen: begin again at the end.")] = False,
     idle_limit: Annotated[
         str | None, typer.Option("-i", "--idle-limit", help="Shorten silences to this.", metavar="DURATION")
     ] = None,
-    pause_on: Annotated[
-        str | None, typer.Option("--pause-on", help="Pause at these: gap, resync, crossed, checksum, mark.", metavar="LIST")
-    ] = None,
-    start_paused: Annotated[bool, typer.Option("--start-paused", help="Begin with a pause.")] = False,
+    pause_on: PauseOn = None,
+    start_paused: Annotated[bool, typer.Option("--start-paused", help="On the screen: begin with a pause.")] = False,
     follow: Follow = False,
     chain: Annotated[
         bool | None,
@@ -68,7 +66,11 @@ def replay(
             prepare_seeking(playback)
         begin = at or from_
         since = playback.time(begin) if begin else None
+        if since is not None and not follow:
+            playback.check_within(since)
         until = playback.time(to) - 1 if to else None
+        if until is not None and until < (playback.bounds()[0] if since is None else since):
+            raise UsageError(f"nothing of the tape lies before {to}" if begin is None else f"--to {to} is not after {begin}")
         if factor is None and svg is None:
             from feedtape.ui.headless import run_headless
 

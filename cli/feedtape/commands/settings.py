@@ -147,14 +147,19 @@ def user_file(environment: Mapping[str, str]) -> Path:
     return (home if home.is_absolute() else Path.home() / ".config") / "feedtape" / "config.toml"
 
 
+def url_variable(venue: str) -> str:
+    """Return the environment variable with the address that stands in for a venue's."""
+    return "FEEDTAPE_URL_" + venue.upper().replace("-", "_")
+
+
 def tilde(path: Path) -> str:
     """Return a path as a person writes it."""
     return f"~/{path.relative_to(Path.home())}" if path.is_relative_to(Path.home()) else str(path)
 
 
-def near(name: str, names: Iterable[str]) -> str | None:
-    """Return a hint with the names that are spelled like one."""
+def near(name: str, names: Iterable[str], alike: float = 0.6) -> str | None:
+    """Return a hint with the names that are spelled like one, `alike` of 1 being the same."""
     import difflib
 
-    found = difflib.get_close_matches(name, dict.fromkeys(names), n=2)
+    found = difflib.get_close_matches(name, dict.fromkeys(names), n=2, cutoff=alike)
     return f"did you mean {' or '.join(found)}?" if found else None

@@ -1,4 +1,4 @@
-"""The symbols that a venue listed when it was last asked: for a shell that completes them without asking again."""
+"""The symbols that a venue listed when it was last asked for all: for a shell that completes them without asking again."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -19,11 +19,9 @@ def cache_folder(environment: Mapping[str, str]) -> Path:
 
 
 def remember(venue: str, instruments: Sequence[Instrument], environment: Mapping[str, str]) -> None:
-    """Keep the symbols that are traded, with those that were known; nothing is kept where the folder cannot be written."""
+    """Keep the symbols of a whole list that are traded; nothing is kept where the folder cannot be written."""
     file = cache_folder(environment) / _FOLDER / venue
-    dead = {one.symbol for one in instruments if one.trading is False}
-    traded = {one.symbol for one in instruments if one.symbol.isprintable()}
-    symbols = sorted((traded | set(known(venue, environment))) - dead)
+    symbols = sorted({one.symbol for one in instruments if one.trading is not False and one.symbol.isprintable()})
     fresh = file.with_name(f"{venue}.{os.getpid()}")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -7,20 +7,22 @@ from collections.abc import Callable
 
 
 class Pace:
-    """Says how long to wait for a record."""
+    """Says how long to wait for a record, and which time of the tape it is meanwhile."""
 
-    def __init__(self, speed: float, now: Callable[[], float], idle_limit_s: float | None = None) -> None:
+    def __init__(
+        self, speed: float, now: Callable[[], float], idle_limit_s: float | None = None, *, at: int | None = None
+    ) -> None:
+        """Begin.
+
+        Args:
+            at: the tape's time that it is now; None: that of the first record.
+        """
         self.speed = speed
         self._now = now
         self._idle_limit = None if idle_limit_s is None else int(idle_limit_s * 1e9)
         self._skipped = 0
-        self._last: int | None = None
-        self._anchor: tuple[int, float] | None = None
-
-    def shift(self, seconds: float) -> None:
-        """Take so long off: a pause, after which nothing is late by it."""
-        if self._anchor is not None:
-            self._anchor = (self._anchor[0], self._anchor[1] + seconds)
+        self._last = at
+        self._anchor = None if at is None else (at, now())
 
     def wait_s(self, time: int) -> float:
         """Return the seconds until a record of that time is due; zero when it is late."""
@@ -32,3 +34,10 @@ class Pace:
             self._anchor = (time, self._now())
         first, started = self._anchor
         return max(0.0, started + (time - first) / 1e9 / self.speed - self._now())
+
+    def time(self) -> int | None:
+        """Return the tape's time by now; None before it has begun."""
+        if self._anchor is None:
+            return None
+        first, started = self._anchor
+        return first + self._skipped + int((self._now() - started) * self.speed * 1e9)

@@ -15,7 +15,7 @@ from feedtape.tape.segments import TapeSet
 
 BUCKETS: Final = 1000
 MARKS_KEPT: Final = 10_000
-"""Marks that are listed; more are only counted."""
+"""Marks that are listed; more are not."""
 _TOLD_EVERY: Final = 4096
 _LONGEST: Final = 200
 
@@ -38,8 +38,6 @@ class Timeline:
         self.first, self.last = first, last
         self.marks: list[TimeMark] = []
         """In the order of time."""
-        self.unlisted = 0
-        """Marks beyond those that are listed."""
         self.is_whole = False
         """Whether all has been counted."""
         self._estimate = estimate
@@ -52,11 +50,6 @@ class Timeline:
         reached = len(self._counts) if self.is_whole else self._reached
         return [*self._counts[:reached], *self._estimate[reached:]]
 
-    @property
-    def bucket_ns(self) -> float:
-        """Length of a bucket."""
-        return (self.last - self.first) / len(self._counts)
-
     def bucket(self, time: int) -> int:
         """Return the number of the bucket that a time lies in; the nearest one outside of the tape."""
         span, count = self.last - self.first, len(self._counts)
@@ -67,11 +60,8 @@ class Timeline:
         if record.kind in FRAMES:
             self._reached = self.bucket(record.time)
             self._counts[self._reached] += 1
-        elif record.kind in _MARKS and (mark := _mark(record)) is not None:
-            if len(self.marks) < MARKS_KEPT:
-                insort(self.marks, mark)
-            else:
-                self.unlisted += 1
+        elif record.kind in _MARKS and len(self.marks) < MARKS_KEPT and (mark := _mark(record)) is not None:
+            insort(self.marks, mark)
 
 
 def scan(tape: TapeSet, alive: Alive = lambda: True, tell: Tell | None = None, *, buckets: int = BUCKETS) -> Iterator[Timeline]:

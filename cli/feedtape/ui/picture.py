@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from feedtape.book.keeper import BookKeeper, Counters, State
-from feedtape.model.events import Derivative, Event, OptionSummary, Quote, Trade
+from feedtape.model.events import Derivative, Event, OptionSummary, Trade
 from feedtape.model.instruments import Instrument
 from feedtape.model.records import Record
 from feedtape.replay.times import span
@@ -64,7 +64,6 @@ class BookPicture:
         levels: how many levels each side has.
         per_s: updates a second, over the last seconds; None at the beginning.
         age_ns: receipt minus the venue's own time, of the newest updates (their median), as the two clocks have it.
-        told: position of the newest record that said something of it.
     """
 
     target: str
@@ -78,16 +77,13 @@ class BookPicture:
     levels: tuple[int, int]
     sequence: int | None
     counters: Counters
-    last_recv: int
     per_s: float | None
     age_ns: int | None
     instrument: Instrument | None
-    quote: Quote | None
     derivative: Derivative | None
     option: OptionSummary | None
     trade: Trade | None
     trade_count: int
-    told: int = 0
     is_crossed: bool = False
     offset: Offset | None = None
     """By how much the venue's clock is ahead of ours, where that was measured."""
@@ -211,63 +207,62 @@ def _book(session: Session, history: History, now: int, look: Look, target: str,
     depth = look.deep if target in look.detailed else look.levels
     per_s = _per_s(history, trail, keeper.counters.updates, now, back)
     ages = sorted(age.ns for age in trail.ages) if trail is not None else []
+    trades, columns, frame = _details(trail, look, target)
     return BookPicture(
-        target,
-        word,
-        grade,
-        keeper.is_live,
-        proof,
-        reason,
-        list(keeper.book.bids.top(depth)),
-        list(keeper.book.asks.top(depth)),
-        (len(keeper.book.bids), len(keeper.book.asks)),
-        keeper.book.sequence if keeper.is_live else None,
+        target=target,
+        word=word,
+        grade=grade,
+        is_live=keeper.is_live,
+        proof=proof,
+        reason=reason,
+        bids=list(keeper.book.bids.top(depth)),
+        asks=list(keeper.book.asks.top(depth)),
+        levels=(len(keeper.book.bids), len(keeper.book.asks)),
+        sequence=keeper.book.sequence if keeper.is_live else None,
         # Copied: it goes on counting.
-        Counters(**{name: getattr(keeper.counters, name) for name in Counters.__struct_fields__}),
-        keeper.last_recv,
-        per_s,
-        ages[len(ages) // 2] if ages else None,
-        session.instruments.get(target.partition("@")[0]),
-        flow.quote if flow else None,
-        flow.derivative if flow else None,
-        getattr(flow, "option", None),
-        flow.trade if flow else None,
-        flow.trades if flow else 0,
-        trail.told if trail is not None else 0,
-        keeper.is_crossed,
-        session.clocks.of(target.partition(":")[0]),
-        *_details(trail, look, target),
-        keeper.is_live and keeper.stale_since is not None,
+        counters=Counters(**{name: getattr(keeper.counters, name) for name in Counters.__struct_fields__}),
+        per_s=per_s,
+        age_ns=ages[len(ages) // 2] if ages else None,
+        instrument=session.instruments.get(target.partition("@")[0]),
+        derivative=flow.derivative if flow else None,
+        option=flow.option if flow else None,
+        trade=flow.trade if flow else None,
+        trade_count=flow.trades if flow else 0,
+        is_crossed=keeper.is_crossed,
+        offset=session.clocks.of(target.partition(":")[0]),
+        trades=trades,
+        columns=columns,
+        frame=frame,
+        is_stale=keeper.is_live and keeper.stale_since is not None,
     )
 
 
 def _bookless(session: Session, history: History, look: Look, target: str) -> BookPicture:
-    flow, trail = session.flows[target], history.trails.get(target)
+    flow = session.flows[target]
+    trades, columns, frame = _details(history.trails.get(target), look, target)
     return BookPicture(
-        target,
-        "no book",
-        WARN,
-        False,
-        "unprovable",
-        "no book has come",
-        [],
-        [],
-        (0, 0),
-        None,
-        Counters(),
-        0,
-        None,
-        None,
-        session.instruments.get(target),
-        flow.quote,
-        flow.derivative,
-        getattr(flow, "option", None),
-        flow.trade,
-        flow.trades,
-        trail.told if trail is not None else 0,
-        False,
-        session.clocks.of(target.partition(":")[0]),
-        *_details(trail, look, target),
+        target=target,
+        word="no book",
+        grade=WARN,
+        is_live=False,
+        proof="unprovable",
+        reason="no book has come",
+        bids=[],
+        asks=[],
+        levels=(0, 0),
+        sequence=None,
+        counters=Counters(),
+        per_s=None,
+        age_ns=None,
+        instrument=session.instruments.get(target),
+        derivative=flow.derivative,
+        option=flow.option,
+        trade=flow.trade,
+        trade_count=flow.trades,
+        offset=session.clocks.of(target.partition(":")[0]),
+        trades=trades,
+        columns=columns,
+        frame=frame,
     )
 
 

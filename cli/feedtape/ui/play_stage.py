@@ -150,9 +150,9 @@ class PlayStage:
                 player = self._player
                 if player.head.is_paused and look.detailed:
                     player.explain()
-                player.number()
+                player.tick()
                 self._passed = [Named(one.time, one.text) for one in player.reel.session.markers]
-                picture = take(player.reel.session, player.history, player.reel.time, self._narrowed(look))
+                picture = take(player.reel.session, player.history, player.head.time, self._narrowed(look))
             except Exception as error:  # noqa: BLE001  the screen must fail by it, not this thread alone
                 done(error)
             else:
@@ -201,7 +201,7 @@ class PlayStage:
         try:
             job()
         except FeedtapeError as error:
-            self._say(str(error))
+            self._say(f"{error}" + (f"  ({error.hint})" if error.hint else ""))
 
     def toggle(self) -> None:
         """Pause, or go on; at the end, from the start."""
@@ -224,7 +224,15 @@ class PlayStage:
 
     def seek_by(self, seconds: int) -> None:
         """Go forward or back by tape time."""
-        self._move(lambda by: self._seeker.seek(self.head.time + by * 10**9), SEEKING, kind="seek by", by=seconds)
+        self._move(lambda by: self._seeker.seek(self._player.now() + by * 10**9), SEEKING, kind="seek by", by=seconds)
+
+    def go(self, text: str, target: str | None) -> None:
+        """Go to a time, a marker, or where a condition begins to hold of a target, as a person typed it."""
+        self._move(lambda _: self._seeker.go(text, target), f"looking for {text}")
+
+    def go_on(self, target: str | None) -> None:
+        """Go where the condition that was typed last begins to hold next."""
+        self._move(lambda _: self._seeker.go_on(target), "looking on")
 
     def seek_marker(self, *, forward: bool) -> None:
         """Go to the next marker of the tape, or bookmark beside it, or to the one before."""

@@ -7,6 +7,7 @@ from typing import Final
 
 from feedtape.model.events import Event, Gap, Resync
 from feedtape.model.records import MARKER, Record
+from feedtape.replay.changes import plain
 from feedtape.replay.pacing import Pace
 from feedtape.replay.playback import Playback
 from feedtape.replay.reel import Reel, Step
@@ -73,6 +74,15 @@ class Player:
             return rests
         return self._pace.wait_s(following)
 
+    def now(self) -> int:
+        """Return the tape's time, which goes on in a silence; that at which one stands while nothing is played."""
+        by_pace = self._pace.time() if self._pace is not None and not self.is_still else None
+        if by_pace is None:
+            return self.head.time
+        following = self.reel.next_time
+        # What is due is not fed yet: until then it is the moment before.
+        return max(self.head.time, by_pace if following is None else min(by_pace, following - 1))
+
     def advance(self) -> None:
         """Feed what is due by now."""
         until = time.monotonic() + _AT_ONCE_S
@@ -116,7 +126,7 @@ class Player:
             self.reel.to_start()
         else:
             self.reel.seek(since)
-        self.moved()
+        self.moved(since)
         self._has_played, self._rewound, self._resumes = False, time.monotonic(), 0.0
 
     def _wait_for_more(self) -> bool:
@@ -136,6 +146,8 @@ class Player:
         if "mark" in on and record.kind == MARKER:
             return "marker"
         for event in events:
+            if event.target and not self._is_shown(event.target):
+                continue
             if type(event) is Gap and ("gap" in on or ("checksum" in on and event.kind == "checksum")):
                 return f"{'checksum' if event.kind == 'checksum' else 'gap'} {event.target or 'session'}"
             if type(event) is Resync and "resync" in on:
@@ -148,12 +160,17 @@ class Player:
         return ""
 
     def _crossed_now(self) -> frozenset[str]:
-        return frozenset(target for target, keeper in self.reel.session.books.items() if keeper.is_crossed)
+        books = self.reel.session.books.items()
+        return frozenset(target for target, keeper in books if keeper.is_crossed and self._is_shown(target))
+
+    def _is_shown(self, target: str) -> bool:
+        only = self.playing.only
+        return not only or plain(target).lower() in {one.lower() for one in only}
 
     # -- what somebody wants
 
     def pause(self, why: str = "") -> None:
-        """Play no further, and say why."""
+        """Play no further than the record that was fed last, and say why."""
         self.head = replace(self.head, is_paused=True, why=why)
 
     def toggle(self) -> None:
@@ -162,21 +179,27 @@ class Player:
             self._rewind()
             self.head = replace(self.head, is_paused=False)
             return
-        self.head = replace(self.head, is_paused=not self.head.is_paused, why="")
+        self.head = replace(self.head, time=self.now(), is_paused=not self.head.is_paused, why="")
         self._begin_pace()
 
     def pace(self, factor: float | None) -> None:
         """Change the speed by a factor; None: the tape's own."""
         speed = 1.0 if factor is None else min(2.0**16, max(2.0**-10, self.head.speed * factor))
-        self.head = replace(self.head, speed=speed)
+        self.head = replace(self.head, time=self.now(), speed=speed)
         self._begin_pace()
 
-    def moved(self) -> None:
-        """Note a jump of the reel: time begins anew from here."""
+    def moved(self, to: int | None = None) -> None:
+        """Note a jump of the reel, to a time where one is named: there may be no record, and one stands at it all the same."""
         self._placed()
-        self.head = replace(self.head, is_at_end=False, why="")
-        self.number()
+        time = self.head.time if to is None else max(self.head.time, min(to, self.head.last))
+        self.head = replace(self.head, time=time, is_at_end=False, why="")
         self._crossed = self._crossed_now()
+        self._begin_pace()
+        self.number()
+
+    def stay(self, time: int) -> None:
+        """Go on from where one was at a time, before something that took long."""
+        self.head = replace(self.head, time=max(self.head.time, time))
         self._begin_pace()
 
     def _placed(self) -> None:
@@ -190,8 +213,14 @@ class Player:
         """Note at which frame of how many it is."""
         self.head = replace(self.head, frame=self.reel.frame, frames=self.reel.last_frame)
 
+    def tick(self) -> None:
+        """Note which time it is by now, and which frame."""
+        self.head = replace(self.head, time=self.now())
+        self.number()
+
     def _begin_pace(self) -> None:
-        self._pace = None if self.playing.follow else Pace(self.head.speed, time.monotonic, self.playing.idle_limit_s)
+        limit = self.playing.idle_limit_s
+        self._pace = None if self.playing.follow else Pace(self.head.speed, time.monotonic, limit, at=self.head.time)
 
     def explain(self) -> None:
         """Tell which frame one stands at, and what it changed, unless that is told."""

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import shutil
-import signal
 import sys
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -23,6 +22,7 @@ from feedtape.ui.keys import keys
 from feedtape.ui.lanes import lane_lines
 from feedtape.ui.live import INTERRUPTED, Run, status_of
 from feedtape.ui.output import heard, printable, put, put_json, say, say_lines, width_of
+from feedtape.ui.signals import ignore_hang_up, interruptible
 from feedtape.ui.status import ended, session_reasons
 from feedtape.ui.summary import amount, clock_line, compression, count, counted, counters_line, lag, loss_lines
 from feedtape.ui.wanted import Wanted
@@ -62,10 +62,14 @@ class Tapes:
 
 
 class _Finished:
-    """Tapes that are finished: told from their writers' threads, printed and deleted from ours."""
+    """Tapes that are finished: told from their writers' threads, printed and deleted from ours.
+
+    Attributes:
+        count: how many there have been; `deleted` how many of them were deleted again.
+    """
 
     def __init__(self, tapes: Tapes) -> None:
-        self.count = 0
+        self.count = self.deleted = 0
         self._tapes = tapes
         self._told: deque[Path] = deque()
         self._kept: deque[Path] = deque()
@@ -85,6 +89,12 @@ class _Finished:
                 sys.stdout.flush()
         while self._tapes.keep is not None and len(self._kept) > self._tapes.keep:
             self._kept.popleft().unlink(missing_ok=True)
+            self.deleted += 1
+
+    @property
+    def size(self) -> int:
+        """Bytes on the disk of those that are kept."""
+        return sum(map(_size_of, self._kept))
 
 
 class _Status:
@@ -229,6 +239,14 @@ class Recording:
         _keep_or_remove(self.recorder, self.clock)
 
 
+def _size_of(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        # Whoever was told its name may have moved it.
+        return 0
+
+
 def _disk_left(path: Path) -> int | None:
     try:
         return shutil.disk_usage(path.parent).free
@@ -253,26 +271,30 @@ def record(
         every: list each option of a chain in the summary.
     """
     is_silent = quiet or json
-    recording = Recording(wanted, tapes, quiet=is_silent)
-    try:
-        if not is_silent:
-            targets, path = ", ".join(map(str, wanted.targets)), recording.recorder.writer.path
-            say(f"recording {printable(targets)} -> {printable(str(path))}\nctrl-c stops and closes the file cleanly")
-        recording.begin()
-        if screen is None:
-            asyncio.run(_record(recording, quiet=is_silent))
-        else:
-            _show(recording, screen, unfolded=unfolded)
-    except BaseException:
-        recording.give_up()
-        raise
-    reason = recording.end()
+    # Until the feed's loop or the screen hears it, whoever ends us interrupts: the tape is closed, or removed while it is empty.
+    with interruptible() as may_interrupt:
+        recording = Recording(wanted, tapes, quiet=is_silent)
+        try:
+            may_interrupt()
+            if not is_silent:
+                targets, path = ", ".join(map(str, wanted.targets)), recording.recorder.writer.path
+                say(f"recording {printable(targets)} -> {printable(str(path))}\nctrl-c stops and closes the file cleanly")
+            recording.begin()
+            if screen is None:
+                asyncio.run(_record(recording, quiet=is_silent))
+            else:
+                _show(recording, screen, unfolded=unfolded)
+        except BaseException:
+            recording.give_up()
+            raise
+        ignore_hang_up()
+        reason = recording.end()
     recorder, session = recording.recorder, recording.recorder.session
     if json:
-        put_json(_facts(recorder, reason, recording.finished.count))
+        put_json(_facts(recorder, reason, recording.finished))
     elif not quiet:
         elapsed, width = recording.clock.now() - recording.started, width_of(sys.stderr)
-        say_lines(recorded_lines(recorder, elapsed, reason, recording.finished.count, width, every=every))
+        say_lines(recorded_lines(recorder, elapsed, reason, recording.finished, width, every=every))
     if reason in ("SIGINT", "q") and not session.totals.frames:
         return INTERRUPTED
     return ended(status_of(session), session_reasons(session), quiet=quiet)
@@ -286,11 +308,10 @@ async def _record(recording: Recording, *, quiet: bool) -> None:
             say("m drops a marker")
         async with run.signals():
             await run.go(recording.every_s, recording.look)
+        ignore_hang_up()
 
 
 def _show(recording: Recording, options: ScreenOptions, *, unfolded: bool) -> None:
-    # Until the screen hears it, whoever ends us interrupts: the tape is closed, or removed while it is empty.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     from feedtape.ui.keymap import RECORD, keymap
     from feedtape.ui.live_stage import LiveStage
     from feedtape.ui.screen.run import record_desk, show
@@ -314,14 +335,16 @@ def _keep_or_remove(recorder: Recorder, clock: Clock) -> None:
     recorder.writer.path.unlink(missing_ok=True)
 
 
-def _facts(recorder: Recorder, reason: str, tapes: int) -> dict[str, Any]:
+def _facts(recorder: Recorder, reason: str, tapes: _Finished) -> dict[str, Any]:
     session, totals = recorder.session, recorder.session.totals
     return {
         "schema": 1,
         "tape": str(recorder.writer.path),
-        "tapes": tapes,
+        "tapes": tapes.count,
+        "tapes_kept": tapes.count - tapes.deleted,
         "reason": reason,
         "size": recorder.size,
+        "size_kept": tapes.size,
         "chain": recorder.writer.head,
         "frames": totals.frames,
         "bytes": totals.bytes,
@@ -340,25 +363,27 @@ def _facts(recorder: Recorder, reason: str, tapes: int) -> dict[str, Any]:
 
 
 def recorded_lines(
-    recorder: Recorder, elapsed_ns: int, reason: str, tapes: int, width: int | None = None, *, every: bool = False
+    recorder: Recorder, elapsed_ns: int, reason: str, tapes: _Finished, width: int | None = None, *, every: bool = False
 ) -> list[str]:
     """Return the summary of a recording.
 
     Args:
-        tapes: how many files it is.
+        tapes: the files that it is.
         width: columns that there are; `every` lists each option of a chain.
     """
     session, writer, size = recorder.session, recorder.writer, recorder.size
     totals = session.totals
     path = printable(str(writer.path))
-    files = "file     " if tapes == 1 else f"files    {tapes} segments, "
-    blocks = f"{counted(len(writer.blocks), 'block')}, " if tapes == 1 else ""
+    files = "file     " if tapes.count == 1 else f"files    {counted(tapes.count, 'segment')} written, "
+    blocks = f"{counted(len(writer.blocks), 'block')}, " if tapes.count == 1 else ""
+    kept = f"{counted(tapes.count - tapes.deleted, 'segment')}, {amount(tapes.size)} on disk"
     return [
         f"recorded {span(elapsed_ns)}, {counted(len(session.books), 'book')}, {counted(totals.frames, 'frame')}  ->  {path}",
         "",
         *book_table(session, width, every=every),
         "",
         f"  {files}{amount(size)} from {compression(session, size)}, {blocks}closed cleanly ({printable(reason)})",
+        *([f"  kept     {kept}; {count(tapes.deleted)} older ones deleted (--keep)"] if tapes.deleted else []),
         f"  chain    {writer.head}",
         *lane_lines(session),
         counters_line(session),

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from feedtape.errors import FeedtapeError
 from feedtape.model.events import Event
 from feedtape.model.records import Record
 from feedtape.replay.pacing import Pace
@@ -127,8 +128,12 @@ def replay_picture(
         app.quit("q")
 
     app.run(headless=True, size=size, auto_pilot=draw)
-    stage.ended.result()
     if app.failure is not None:
+        stage.stop("the screen failed")
         raise app.failure
-    path.write_text(drawn[0], encoding="utf-8")
+    stage.ended.result()
+    try:
+        path.write_text(drawn[0], encoding="utf-8")
+    except OSError as error:
+        raise FeedtapeError(f"{path} cannot be written: {error.strerror}") from error
     return told_replay(playback, playing, stage)

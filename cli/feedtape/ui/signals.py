@@ -1,9 +1,10 @@
 """Signals that end a run, or ask something of it."""
 
 import asyncio
+import contextlib
 import signal
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Protocol
 
 
@@ -23,6 +24,44 @@ def ending() -> list[signal.Signals]:
     if hangs_up is not None and signal.getsignal(hangs_up) is not signal.SIG_IGN:
         found.append(hangs_up)
     return found
+
+
+@contextlib.contextmanager
+def interruptible() -> Iterator[Callable[[], None]]:
+    """Let signals that end a run raise KeyboardInterrupt, once, where no loop hears them; in the main thread alone.
+
+    Yields what is to be called once an interrupt may come: one that came before is raised by that.
+    """
+    came: list[int] = []
+    may_raise = False
+
+    def interrupt(number: int, frame: object) -> None:
+        came.append(number)
+        # A second one would interrupt the clearing up after the first.
+        if may_raise and len(came) == 1:
+            begin()
+
+    def begin() -> None:
+        nonlocal may_raise
+        may_raise = True
+        if came:
+            ignore_hang_up()
+            raise KeyboardInterrupt
+
+    before = {number: signal.getsignal(number) for number in ending()}
+    for number in before:
+        signal.signal(number, interrupt)
+    try:
+        yield begin
+    finally:
+        for number, heard in before.items():
+            signal.signal(number, heard)
+
+
+def ignore_hang_up() -> None:
+    """Hear no more of the terminal's hanging up, while the end is under way: it says so itself, and by the shell."""
+    if (hangs_up := getattr(signal, "SIGHUP", None)) is not None:
+        signal.signal(hangs_up, signal.SIG_IGN)
 
 
 def on_signals(app: Quits) -> None:

@@ -30,8 +30,8 @@ def show(venue: Venue, pattern: str, url: str | None, *, every: bool, json: bool
     check_open(venue)
     wanted = pattern if is_pattern(pattern) else f"*{pattern}*"
     listed = asyncio.run(looked_up(venue, url, [pattern], say))
-    # What stands in for a venue may list anything.
-    if url is None:
+    # What stands in for a venue may list anything, and for some patterns a venue is asked for a part of its list.
+    if url is None and venue.instruments_requests([pattern]) == venue.instruments_requests():
         remember(venue.name, listed, os.environ)
     found = [one for one in fitting(wanted, listed) if every or one.trading is not False]
     if not found:

@@ -89,6 +89,8 @@ def test_a_derivative_has_mark_index_basis_funding_and_open_interest() -> None:
         told(derivative_row(book(derivative=tiny), NOW + 9000 * SECOND, 120)) == "index 0   funding 0.00001234 %   oi 81234.567"
     )
     assert derivative_row(book(), NOW, 120) is None
+    past = derivative_row(replace(book(derivative=derivative()), is_stale=True), NOW, 120)
+    assert told(past) == told(row) and {part for _, part in past or ()} == {"dim"}
     assert told(derivative_row(book(derivative=derivative()), NOW, 44)) == "mark 61235.12   funding 0.01 % in 1:23:45"
 
 

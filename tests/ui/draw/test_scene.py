@@ -138,7 +138,7 @@ def test_nothing_leaves_its_panel_whatever_is_shown_at_any_size(
         scene.tape_rows(one, columns, height),
         scene.statistics_rows(one, all_of_it, [], FACTS, columns, height),
         scene.main_rows(replace(view, is_folded=True), all_of_it, FACTS, columns, height)[0],
-        waiting_rows(["connecting"], columns, height),
+        waiting_rows(["connecting"], columns, height, "connecting…"),
     ):
         assert is_sound(rows, columns, height), said(rows)
     assert all(box.top + box.height <= height and box.left + box.width <= columns for box in boxes)

@@ -41,7 +41,7 @@ def _width(by_id: Mapping[str, Key], ids: Sequence[str]) -> int:
     return sum(cell_len(shown(by_id[one].keys[0])) + len(by_id[one].label) + 3 for one in ids)
 
 
-def waiting_rows(said: Sequence[str], width: int, height: int, heading: str = "connecting…") -> list[Row]:
+def waiting_rows(said: Sequence[str], width: int, height: int, heading: str) -> list[Row]:
     """Return what stands there before there is anything to show."""
     rows: list[Row] = [fit([], width)] * max(0, (height - len(said)) // 2 - 1)
     rows.append(fit([(f"  {heading}", "strong")], width))

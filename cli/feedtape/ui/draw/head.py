@@ -139,7 +139,9 @@ def derivative_row(book: BookPicture, now: int, columns: int) -> Row | None:
     if option is not None:
         said = (("iv", option.mark_iv), ("delta", option.delta), ("mark", option.mark), ("oi", option.open_interest))
         items += [(4, named(name, value)) for name, value in said if value is not None]
-    return line(items, columns) if items else None
+    row = line(items, columns) if items else None
+    # Of a stale book nothing looks alive.
+    return [(text, "dim") for text, _ in row] if row is not None and book.is_stale else row
 
 
 def _derivative(facts: Derivative, now: int) -> list[Item]:

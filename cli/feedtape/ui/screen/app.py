@@ -21,7 +21,7 @@ from textual.screen import Screen
 from feedtape.errors import FeedtapeError
 from feedtape.ui.draw.foot import waiting_rows
 from feedtape.ui.draw.places import waiting
-from feedtape.ui.keymap import Key
+from feedtape.ui.keymap import REPLAY, Key
 from feedtape.ui.output import printable
 from feedtape.ui.screen.board import Board, Drawn
 from feedtape.ui.screen.foot import Foot
@@ -193,7 +193,8 @@ class BoardApp(App[None], inherit_bindings=False):
             self.sheet.divide(waiting(*self._waiting_for))
         main = self.panel("main")
         said = [printable(text) for text in self.stage.said[-max(1, main.size.height - 2) :]]
-        main.show(waiting_rows(said, *main.size))
+        heading = "reading the tape…" if self.view.screen == REPLAY else "connecting…"
+        main.show(waiting_rows(said, *main.size, heading))
         self.foot()
 
     def _hand_over(self, picture: "Picture | Exception") -> None:

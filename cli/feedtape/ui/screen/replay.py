@@ -2,10 +2,7 @@
 
 from typing import Any, Final
 
-from feedtape.errors import FeedtapeError
-from feedtape.replay.conditions import Condition, parse_place
 from feedtape.replay.reel import problems
-from feedtape.replay.times import clock
 from feedtape.ui.draw import scene
 from feedtape.ui.draw.rows import Cell, Row
 from feedtape.ui.draw.time_line import head_words, line_rows
@@ -22,10 +19,6 @@ class ReplayDesk(Desk):
     """Shows a tape that is played, and moves on it."""
 
     has_line = True
-
-    def __init__(self, app: Any) -> None:
-        super().__init__(app)
-        self._found: Condition | None = None
 
     @property
     def stage(self) -> PlayStage:
@@ -177,28 +170,9 @@ class ReplayDesk(Desk):
         )
 
     def _go(self, text: str | None) -> None:
-        if text is None or not text.strip():
-            return
-        try:
-            goal = parse_place(text.strip(), self.stage.playback.time)
-        except FeedtapeError as error:
-            self.tell(f"{error}" + (f"  ({error.hint})" if error.hint else ""))
-            return
-        moment, condition = goal.time, goal.condition
-        if moment is not None:
-            head = self.stage.head
-            if not head.first <= moment <= head.last:
-                self.tell(f"the tape holds {clock(head.first)} to {clock(head.last)}, not {clock(moment)}")
-                return
-            self.stage.seek(lambda head: moment)
-        elif condition is not None:
-            self._found = condition
-            self.stage.find(condition.on(self.view.selected), condition.text, from_start=goal.from_start)
-        self.app.redraw()
+        if text is not None and text.strip():
+            self.stage.go(text.strip(), self.view.selected)
 
     def do_replay_find_next(self) -> None:
         """Go to the next place where the last condition becomes true."""
-        if self._found is None:
-            self.tell("no condition yet: / takes one")
-            return
-        self.stage.find(self._found.on(self.view.selected), self._found.text)
+        self.stage.go_on(self.view.selected)
