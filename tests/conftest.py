@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-# The workers of a test run set it, and summaries would be folded to it.
+# The workers of a test run set it, and summaries would be folded to it; readline does so where Python does not see it.
 os.environ.pop("COLUMNS", None)
+os.unsetenv("COLUMNS")
 
 
 @pytest.fixture(scope="session")

@@ -141,9 +141,9 @@ def test_the_newest_frame_is_there_still_after_a_step_back() -> None:
         stage.take(record(NOW + number, number), [delta(NOW + number), trade(NOW + number)])
     trail = stage.history.trails[TARGET]
     stage.history.cut(2)
-    assert (trail.told, trail.heard[-1].record.payload) == (2, b"1")
+    assert (trail.heard[-1].position, trail.heard[-1].record.payload) == (2, b"1")
     stage.history.cut(0)
-    assert (trail.told, list(trail.heard), list(trail.trades)) == (0, [], [])
+    assert (list(trail.heard), list(trail.trades)) == ([], [])
 
 
 def test_of_many_books_each_second_keeps_the_fewer_levels() -> None:
@@ -176,3 +176,16 @@ def test_a_silence_is_told_in_the_second_in_which_it_was_found_and_forgotten_wit
     assert silent_since(columns)[3:] == [NOW + 3 * COLUMN_NS] * 2, "one that another record began is seen a second later"
     stage.history.cut(3)
     assert silent_since(columns) == [None] * 3
+
+
+def test_what_later_records_pushed_out_does_not_come_back_and_that_is_told() -> None:
+    stage = Books()
+    for number in range(1_500):
+        stage.take(record(NOW + number, number), [trade(NOW + number)])
+    assert stage.history.cut(700), "two hundred are left of those that were kept, and a hundred are shown"
+    assert len(stage.history.trails[TARGET].trades) == 200
+    assert not stage.history.cut(550)
+    stage.history.begin()
+    for number in range(60):
+        stage.take(record(NOW + number, number), [trade(NOW + number)])
+    assert stage.history.cut(stage.position - 50), "there never was more"

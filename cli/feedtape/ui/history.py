@@ -141,11 +141,6 @@ class Trail:
     pushed_out: set[str] = field(default_factory=set)
     """Of which of them there was more than is kept."""
 
-    @property
-    def told(self) -> int:
-        """Position of the newest record that said something of it; 0 where none did."""
-        return self.heard[-1].position if self.heard else 0
-
 
 class Note(NamedTuple):
     """A gap or resync, as the statistics list it."""
