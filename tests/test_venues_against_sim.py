@@ -94,7 +94,7 @@ def assert_goes_on_from_checkpoints(lived: Lived, venue: str) -> None:
     """Check that a session that a replay goes back to is the very same one."""
     straight, taken_up, kept = Session(registry.venue), Session(registry.venue), checkpoints.Checkpoints()
     for number, record in enumerate(lived.records):
-        if number % 25 == 0:
+        if number % 50 == 0:
             kept.lay(number, checkpoints.State(taken_up, None, ()))
             taken_up = kept.restore(kept.before(number)).session
         assert straight.feed(record) == taken_up.feed(record), venue
@@ -106,7 +106,7 @@ def assert_goes_on_from_keyframes(lived: Lived, venue: str) -> None:
     straight, taken_up = Session(registry.venue), Session(registry.venue)
     for number, record in enumerate(lived.records):
         # Lists of instruments are no part of a keyframe.
-        if number % 7 == 0 and straight.instruments:
+        if number % 23 == 0 and straight.instruments:
             saved = orjson.loads(orjson.dumps(taken_up.keyframe()))
             taken_up = Session(registry.venue)
             taken_up.restore(saved)

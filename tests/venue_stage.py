@@ -124,8 +124,9 @@ async def live(
             await _begun(running, events)
             await asyncio.wait((running,), timeout=seconds)
             exchange.calm()
-            # What was lost before shows with the next update alone.
-            before = {target: keeper.counters.updates for target, keeper in session.books.items()}
+            # What was lost before shows with the next update alone, unless each is a whole picture.
+            books = session.books.items()
+            before = {name: keeper.counters.updates for name, keeper in books if keeper.integrity.snapshot != "full"}
             await asyncio.wait((running,), timeout=calm_s)
             await _whole(running, session, before, wants_books="book" in channels)
             exchange.pause()
@@ -148,7 +149,7 @@ async def _whole(running: asyncio.Future[None], session: Session, before: Mappin
         has_begun = bool(session.books) or not wants_books
         books = session.books.items()
         if running.done() or (
-            has_begun and all(one.is_live and one.counters.updates > before.get(name, 0) for name, one in books)
+            has_begun and all(one.is_live and one.counters.updates > before.get(name, -1) for name, one in books)
         ):
             return
         await asyncio.sleep(0.02)

@@ -84,7 +84,7 @@ def test_a_kind_of_event_is_named_as_it_is_printed(tape: Path) -> None:
 
 
 def test_a_picture_of_a_chain(tape: Path, tmp_path: Path) -> None:
-    done = inside("replay", tape, "--at", "+1.9s", "--svg", tmp_path / "a.svg", "--size", "100x30", "--press", "tab")
+    done = inside("replay", tape, "--at", "99%", "--svg", tmp_path / "a.svg", "--size", "100x30", "--press", "tab")
     assert done.status == 0, done.err
     drawn = (tmp_path / "a.svg").read_text().replace("&#160;", " ")
     assert "14 of 14 options told of, 28 in 2 expiries" in drawn and "strike" in drawn
