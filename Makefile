@@ -2,8 +2,8 @@
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
-# Much of the suite waits for sockets: two workers more than there are cores keep them busy.
-WORKERS ?= $(shell $(PYTHON) -c "import os; print(2 + (os.cpu_count() or 1))")
+# Some of the suite waits for sockets: one worker more than there are cores keeps them busy.
+WORKERS ?= $(shell $(PYTHON) -c "import os; print(1 + (os.cpu_count() or 1))")
 ROUNDS ?= 1000
 MINUTES ?= 10
 VENV := .venv

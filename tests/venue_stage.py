@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -85,9 +85,11 @@ async def live(
     max_life: float | None = None,
     seed: int = 11,
     chain: Chain | None = None,
+    awaits: Callable[[Sequence[Event]], bool] = lambda events: True,
 ) -> Lived:
     """Record a simulated venue for `seconds` with faults, then `calm_s` without, and stop when its market rests.
 
+    It goes on until the events hold what it `awaits`: how far a market comes in a second depends on the machine.
     `symbols` are what the exchange lists, in place of its own choice; targets are written without their venue, and name
     underlyings where a `chain` is wanted.
     """
@@ -128,7 +130,7 @@ async def live(
             books = session.books.items()
             before = {name: keeper.counters.updates for name, keeper in books if keeper.integrity.snapshot != "full"}
             await asyncio.wait((running,), timeout=calm_s)
-            await _whole(running, session, before, wants_books="book" in channels)
+            await _whole(running, session, before, lambda: awaits(events), wants_books="book" in channels)
             exchange.pause()
             await _quiet(running, events)
         finally:
@@ -143,7 +145,14 @@ async def live(
     return Lived(session, exchange, records, events, said, failure)
 
 
-async def _whole(running: asyncio.Future[None], session: Session, before: Mapping[str, int], *, wants_books: bool) -> None:
+async def _whole(
+    running: asyncio.Future[None],
+    session: Session,
+    before: Mapping[str, int],
+    is_enough: Callable[[], bool],
+    *,
+    wants_books: bool,
+) -> None:
     """Return when there are books and every one is live, and goes on: how long that takes depends on the machine."""
     for _ in range(600):
         has_begun = bool(session.books) or not wants_books
