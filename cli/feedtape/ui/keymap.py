@@ -75,7 +75,7 @@ KEYS: Final = (
         "go to a time (03:12:44, +90s), a sequence number (#123) or a condition (spread > 5, gap)",
         (REPLAY,),
     ),
-    Key("replay.find-next", ("*",), "find next", "the next place where the last condition becomes true", (REPLAY,)),
+    Key("replay.find-next", ("*",), "find next", "the next place where the last condition begins to hold, or happens", (REPLAY,)),
     Key("replay.faster", ("+",), "faster", "double the speed", (REPLAY,)),
     Key("replay.slower", ("-",), "slower", "halve the speed", (REPLAY,)),
     Key("replay.normal", ("=",), "1x", "the tape's own speed", (REPLAY,)),

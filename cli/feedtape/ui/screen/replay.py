@@ -174,5 +174,5 @@ class ReplayDesk(Desk):
             self.stage.go(text.strip(), self.view.selected)
 
     def do_replay_find_next(self) -> None:
-        """Go to the next place where the last condition becomes true."""
+        """Go to the next place where the last condition begins to hold, or happens."""
         self.stage.go_on(self.view.selected)
