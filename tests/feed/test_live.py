@@ -229,7 +229,7 @@ def test_the_venues_clock_is_compared_with_ours_a_few_times() -> None:
     async def run() -> None:
         async with stage.serve() as url, running(recording.feed(url)):
             await until(lambda: recording.book_is_live and [path for _, path in stage.http].count("/api/v3/time") == 3)
-            await until(lambda: len(recording.of(BODY)) == 5)
+            await until(lambda: len(recording.of(BODY)) == len(stage.http))
 
     asyncio.run(run())
     offset = recording.session.clocks.of("binance")
